@@ -1,0 +1,48 @@
+package genai
+
+// pydanticAI is pydantic-ai, and Logfire's own instrumentations.
+//
+// github.com/pydantic/pydantic-ai, pydantic_ai_slim/pydantic_ai
+// (models/instrumented.py, _instrumentation.py), and github.com/pydantic/logfire
+// (logfire/_internal/integrations). The details repeat the dotted names, so
+// they only fill in. An agent's sum is in gen_ai.usage.* before 2.0 and in
+// gen_ai.aggregated_usage.* since; the latter, gen_ai.usage.partial.* of
+// Logfire's Claude agent and its logfire.metrics on every ancestor are sums or
+// parts of usage that stands elsewhere, and are not read.
+//
+// Logfire's Anthropic spans have all input since March 2026 (logfire #1812) and
+// Anthropic's own before; gen_ai.usage.raw has the response's usage and proves
+// which.
+var pydanticAI = Dialect{
+	Name: "pydantic-ai",
+	Doc:  "pydantic-ai and Logfire",
+	Counts: map[part][]string{
+		cacheRead:      {"gen_ai.usage.details.cache_read_tokens", "gen_ai.usage.details.cache_read_input_tokens"},
+		cacheWrite:     {"gen_ai.usage.details.cache_write_tokens", "gen_ai.usage.details.cache_creation_input_tokens"},
+		reasoning:      {"gen_ai.usage.details.reasoning_tokens"},
+		inputAudio:     {"gen_ai.usage.details.input_audio_tokens"},
+		outputAudio:    {"gen_ai.usage.details.output_audio_tokens"},
+		cacheReadAudio: {"gen_ai.usage.details.cache_audio_read_tokens"},
+	},
+	Blobs: []blob{{
+		Attr: "gen_ai.usage.raw",
+		Leaf: true,
+		Counts: map[string]part{
+			"input_tokens":                               apiInput,
+			"cache_read_input_tokens":                    cacheRead,
+			"cache_creation_input_tokens":                cacheWrite,
+			"cache_creation.ephemeral_5m_input_tokens":   cacheWrite5m,
+			"cache_creation.ephemeral_1h_input_tokens":   cacheWrite1h,
+			"input_tokens_details.cached_tokens":         cacheRead,
+			"prompt_tokens_details.cached_tokens":        cacheRead,
+			"output_tokens_details.reasoning_tokens":     reasoning,
+			"completion_tokens_details.reasoning_tokens": reasoning,
+		},
+		Texts: map[string]text{"service_tier": tier},
+	}},
+	Costs: []costNames{{Class: LocalCost, Total: []string{"operation.cost"}}},
+	Emitters: []emitter{
+		{Scope: "pydantic-ai*", Input: inclusive},
+		{Scope: "logfire*", For: openAIAPI | googleAPI, Input: inclusive},
+	},
+}
