@@ -1,0 +1,308 @@
+package billing
+
+import "github.com/runrollup/runrollupprocessor/internal/genai"
+
+// below is what lies beneath a span: the calls found there so far, apart by
+// what stands between. Only sums are kept, never lists of calls that state
+// usage, so that a span above many calls costs as much as one above few.
+type below struct {
+	direct heap // nothing but plain spans between
+	agent  heap // behind a span of an agent
+	tool   heap // behind a span of a tool
+	embed  heap // embeddings, wherever they stand
+}
+
+// heap is a sum of calls.
+type heap struct {
+	n        int64
+	total    numbers
+	scope    []perScope // by number of scope
+	silent   []int32    // calls without usage that did not fail
+	latest   int32      // the last of them in time
+	failed   int32      // the last try in time that failed without usage
+	names    nameSet
+	start    int64 // of what states usage
+	end      int64
+	busy     int64 // durations added up
+	operator bool  // some call states the operator's own cost
+	some     int32 // any one of the calls
+}
+
+type perScope struct {
+	scope uint8
+	only  int32 // the call, where it is the only one
+	total numbers
+}
+
+func emptyHeap() heap { return heap{some: none, latest: none, failed: none} }
+
+func newBelow() *below { return &below{emptyHeap(), emptyHeap(), emptyHeap(), emptyHeap()} }
+
+// climb goes from the deepest spans to the roots and decides for each record
+// what it is to the calls beneath it: the same call, a sum of them, or a call
+// of its own.
+func (r *run) climb() {
+	found := make([]*below, len(r.span))
+	for i := len(r.pre) - 1; i >= 0; i-- {
+		v := r.pre[i]
+		b := found[v]
+		s := r.at(v)
+		if says(s.Record) && r.reason[v] == notDiscarded {
+			if b == nil {
+				b = newBelow()
+			}
+			r.judge(v, b)
+		}
+		if b == nil {
+			continue
+		}
+		if s.Tool || s.Record != nil && s.Record.Traits.Has(genai.Tool) {
+			r.move(&b.tool, &b.direct)
+			r.move(&b.tool, &b.agent)
+		} else if s.Agent || s.Record != nil && s.Record.Traits.Has(genai.Agent) {
+			r.move(&b.agent, &b.direct)
+		}
+		p := r.parent[v]
+		switch {
+		case p == none:
+		case found[p] == nil:
+			found[p] = b
+		default:
+			r.move(&found[p].direct, &b.direct)
+			r.move(&found[p].agent, &b.agent)
+			r.move(&found[p].tool, &b.tool)
+			r.move(&found[p].embed, &b.embed)
+		}
+		found[v] = nil
+	}
+}
+
+func (r *run) judge(v int32, b *below) {
+	rec := r.record(v)
+	switch {
+	case rec.Class == genai.Embedding:
+		r.judgeEmbedding(v, b)
+	case !speaks(rec):
+		r.judgeSilent(v, b)
+	case rec.Kind == genai.Leaf:
+		r.judgeLeaf(v, b)
+	default:
+		r.judgeAggregate(v, b)
+	}
+}
+
+// judgeSilent is for a record without usage. It wraps what is beneath it; over
+// nothing it is a call without numbers, if it is a call at all.
+//
+// A chat span whose calls all lie behind a tool or an agent is not a wrapper
+// of those: its own numbers are missing, and to say so costs less than to let
+// a run without them pass as exact.
+func (r *run) judgeSilent(v int32, b *below) {
+	rec := r.record(v)
+	switch d := &b.direct; {
+	case d.n == 1:
+		r.joinBeneath(v, d.some, d)
+	case d.n > 1:
+		r.reason[v], r.by[v] = Covered, d.some
+	case d.latest != none: // the tries beneath are the calls; this is one more span of the last
+		r.joinBeneath(v, d.latest, d)
+	case d.failed != none && rec.Traits.Has(genai.Failed):
+		r.joinBeneath(v, d.failed, d)
+	default:
+		r.putSilent(d, r.newCall(v))
+	}
+}
+
+// joinBeneath makes the record of v one more witness of a call beneath it.
+func (r *run) joinBeneath(v, c int32, h *heap) {
+	c = r.find(c)
+	if rec := r.record(v); rec.HasUsage() {
+		h.witness(r.scope(v), c, &r.numbers[v])
+	}
+	hit := r.calls[c].hit
+	c = r.join(c, r.newCall(v), RepeatsChild)
+	r.calls[c].hit = hit // the span nearer to the provider knows whether it was asked
+}
+
+// judgeEmbedding compares embeddings with embeddings alone: the totals of
+// agents and chains leave them out.
+func (r *run) judgeEmbedding(v int32, b *below) {
+	rec, e := r.record(v), &b.embed
+	switch {
+	case !speaks(rec) && e.n == 1, e.n == 1 && r.agreeWith(&r.numbers[v], &r.calls[r.find(e.some)]) != differ:
+		r.joinBeneath(v, e.some, e)
+	case !speaks(rec) && e.n > 1, e.n > 0 && rec.Kind != genai.Leaf:
+		r.reason[v], r.by[v] = IsAggregate, e.some
+	case e.n > 0 && e.accountsFor(&r.numbers[v]):
+		r.reason[v], r.by[v] = Covered, e.some
+	case speaks(rec) && e.n == 0:
+		r.absorb(v, []*heap{e}, e)
+	case !speaks(rec) && e.latest != none:
+		r.joinBeneath(v, e.latest, e)
+	case !speaks(rec) && e.failed != none && rec.Traits.Has(genai.Failed):
+		r.joinBeneath(v, e.failed, e)
+	case !speaks(rec):
+		r.putSilent(e, r.newCall(v))
+	default:
+		c := r.newCall(v)
+		if e.n > 0 {
+			r.calls[c].caveats |= UsageConflict
+		}
+		r.put(e, c, v)
+	}
+}
+
+// judgeAggregate is for an agent, chain or step, and for a record of which no
+// attribute says what it is. It is billed only where nothing beneath it is.
+func (r *run) judgeAggregate(v int32, b *below) {
+	x := &r.numbers[v]
+	under := b.direct.n + b.agent.n
+	switch {
+	case under == 0 && b.tool.n == 0:
+		c := r.absorb(v, []*heap{&b.direct, &b.agent}, &b.direct)
+		if b.embed.n > 0 && x.out == 0 && r.record(v).Kind != genai.Leaf {
+			// Without output it may well be the total of the embeddings.
+			r.calls[c].caveats |= PossibleDuplicate
+		}
+	case under == 0 && r.record(v).HasUsage() && b.tool.outgrows(x):
+		// Everything beneath was asked for by a tool, and is more than this
+		// span says: it cannot be a sum of them. It says what its own calls
+		// came to (a delegating agent whose model spans bear no usage), or
+		// what only some of those beneath did; hence the caveat.
+		c := r.absorb(v, []*heap{&b.direct, &b.agent}, &b.direct)
+		r.calls[c].caveats |= PossibleDuplicate
+	case r.record(v).Kind == genai.Unknown && b.direct.same(r, x) != none:
+		// Nothing says that it is an aggregate, and the numbers say that it is
+		// not: a gateway's span over its client's, with what the gateway charged.
+		r.joinBeneath(v, b.direct.same(r, x), &b.direct)
+	default:
+		r.reason[v], r.by[v] = IsAggregate, b.someCall()
+		if r.record(v).Cost.Class == genai.OperatorCost && !b.direct.operator && !b.agent.operator && !b.tool.operator {
+			r.caveats |= UsageConflict // what the operator says it cost is not what is billed
+		}
+	}
+}
+
+// judgeLeaf is for a span of a request with usage.
+func (r *run) judgeLeaf(v int32, b *below) {
+	rec, x := r.record(v), &r.numbers[v]
+	all := b.direct.with(&b.agent).with(&b.tool)
+	if all.n == 0 {
+		r.absorb(v, []*heap{&b.direct}, &b.direct)
+		return
+	}
+	if !rec.HasUsage() { // a cost alone: it says nothing against being what is beneath
+		r.judgeSilent(v, b)
+		return
+	}
+	if c, ok := r.byID[rec.ResponseID]; ok && rec.ResponseID != "" {
+		c = r.find(c)
+		if r.beneath(r.calls[c].members[0], v) && r.agreeWith(x, &r.calls[c]) != differ {
+			r.joinBeneath(v, c, &b.direct)
+			return
+		}
+	}
+	near := b.direct.with(&b.agent)
+	if c := b.direct.same(r, x); c != none {
+		r.joinBeneath(v, c, &b.direct)
+		return
+	}
+	if c := near.same(r, x); c != none && r.mayWrap(v, c) {
+		r.joinBeneath(v, c, &b.agent)
+		return
+	}
+	if c := b.tool.same(r, x); c != none && near.n == 0 && r.mayWrap(v, c) {
+		// A tool between the two, and the same usage to the token: rather one
+		// call that is strangely wrapped than two, but no one can know.
+		r.joinBeneath(v, c, &b.tool)
+		r.caveats |= UsageConflict
+		return
+	}
+	if b.direct.accountsFor(x) || near.accountsFor(x) || all.accountsFor(x) {
+		r.reason[v], r.by[v] = Covered, all.some
+		return
+	}
+	if b.direct.n > 0 && r.hides(v, &b.direct) {
+		r.reason[v], r.by[v] = Covered, all.some
+		r.caveats |= UsageConflict
+		return
+	}
+	if b.direct.n == 0 {
+		r.absorb(v, []*heap{&b.direct}, &b.direct)
+		return
+	}
+	c := r.newCall(v)
+	r.calls[c].caveats |= UsageConflict
+	r.put(&b.direct, c, v)
+}
+
+// mayWrap reports whether v's record may be of the same call as one that lies
+// behind an agent or a tool: one scope describes a call once, and one response
+// has one ID of a kind.
+func (r *run) mayWrap(v, c int32) bool {
+	return !r.calls[r.find(c)].scopes.has(r.scope(v)) && !r.contradictsID(v, c)
+}
+
+// hides decides the case that no number decides: a chat span over other
+// calls that are not its own, with nothing between, and with different usage.
+// Calls of another model, or of the same instrumentation, are other calls: an
+// instrumentation describes a call once. Else it is a wrapper that counts
+// otherwise if what is beneath fills half of its time. The half is a guess.
+func (r *run) hides(v int32, h *heap) bool {
+	names := r.namesOf(v)
+	if !names.empty() && !h.names.empty() && !names.meets(&h.names) {
+		return false
+	}
+	own := r.scope(v)
+	for i := range h.scope {
+		if h.scope[i].scope == own {
+			return false
+		}
+	}
+	return 2*min(h.busy, h.end-h.start) >= r.end[v]-r.start[v]
+}
+
+func (r *run) contradictsID(v, c int32) bool {
+	rec := r.record(v)
+	if rec.ResponseID == "" {
+		return false
+	}
+	probe := call{ids: []string{rec.ResponseID}}
+	return probe.contradicts(&r.calls[r.find(c)])
+}
+
+// absorb makes a call of v's record and of the spans of requests beneath it
+// that state no usage: those whose usage it states. Tries that failed stay
+// what they are, unless all did and this span is one of a request: then it
+// describes the last.
+func (r *run) absorb(v int32, from []*heap, to *heap) int32 {
+	c := r.newCall(v)
+	taken, failed := 0, none
+	for _, h := range from {
+		for _, s := range h.silent {
+			c = r.join(c, s, RepeatsChild)
+			taken++
+		}
+		h.silent, h.latest = nil, none
+		failed = r.later(failed, h.failed)
+	}
+	if taken == 0 && failed != none && r.record(v).Kind == genai.Leaf {
+		c = r.join(c, failed, RepeatsChild)
+		for _, h := range from {
+			h.failed = none
+		}
+	}
+	r.calls[c].requests = max(r.calls[c].requests, taken)
+	r.put(to, c, v)
+	return c
+}
+
+// later is the one of two calls that began later.
+func (r *run) later(i, j int32) int32 {
+	if i == none || j != none && r.firstNode(i) < r.firstNode(j) {
+		return j
+	}
+	return i
+}
+
+func (r *run) firstNode(i int32) int32 { return r.calls[r.find(i)].members[0] }

@@ -1,0 +1,120 @@
+package billing
+
+import "github.com/runrollup/runrollupprocessor/internal/genai"
+
+// unbilled is why a standing call is not billed.
+//
+// A request that failed is billed only if something shows that the provider
+// had begun to answer, or that the fault was ours: a response that the client
+// could not parse has been paid for.
+func (r *run) unbilled(c *call) Reason {
+	switch {
+	case c.sum:
+		return SumBeside
+	case c.hit:
+		return SemanticCache
+	case c.fetched:
+		return FetchedAgain
+	case c.silent && c.failed && !c.began:
+		return FailedUnbilled
+	}
+	return notDiscarded
+}
+
+// doubts are the caveats of a call that its records give by themselves.
+func (r *run) doubts(c *call, out *Call) Caveats {
+	rec := &out.Record
+	if !out.HasUsage {
+		if believed(rec.Cost.Class) {
+			return 0 // what it cost is known, if not for what
+		}
+		return UsageMissing
+	}
+	var d Caveats
+	if !rec.Counts.Input.OK || rec.Class == genai.Generation && !rec.Counts.Output.OK {
+		d |= UsageMissing
+	}
+	if out.Sum {
+		d |= TierAssumed
+	}
+	if write := out.Tokens.CacheWrite(); write > 0 && lifetimes(rec.Provider) &&
+		clamp(rec.Counts.CacheWrite5m)+clamp(rec.Counts.CacheWrite1h) < write {
+		d |= CacheTTLAssumed
+	}
+	return d | r.traitDoubts(c, out) | r.quarrelDoubts(c)
+}
+
+// traitDoubts are what is known of the emitters. A defect counts only if no
+// other record of the call is free of it.
+func (r *run) traitDoubts(c *call, out *Call) Caveats {
+	var d Caveats
+	all := genai.Traits(1<<16 - 1)
+	for _, v := range c.witnesses() {
+		if rec := r.record(v); rec.HasUsage() && !r.shaky(c, v) {
+			all &= rec.Traits
+		}
+	}
+	if all.Has(genai.Estimates) {
+		d |= UsageEstimated
+	}
+	if all.Has(genai.CacheBlind) && out.Record.Class == genai.Generation && cacheable(out) {
+		d |= CacheUnreported
+		if out.Record.Input.Reading == genai.Exclusive {
+			d |= UsageMissing // the cached tokens are nowhere, rather than in the input
+		}
+	}
+	if all.Has(genai.Streamed | genai.StreamOutputHigh) {
+		d |= UsageInexact
+	}
+	if all.Has(genai.BadCount) || all.Has(genai.Failed|genai.Streamed) {
+		d |= UsageInexact // a stream that broke off may have counted to where it broke
+	}
+	if all.Has(genai.ReasoningBlind) {
+		d |= UsageMissing
+	}
+	if all.Has(genai.TotalUnexplained) {
+		d |= ResidualLeft
+	}
+	if o := out.Record.Output; out.Tokens.Reasoning > 0 && o.Reading == genai.Unsettled && len(c.members) == 1 {
+		d |= UsageInexact
+	}
+	return d
+}
+
+// leastCached is the shortest prompt that OpenAI caches any of, by its guide to
+// prompt caching: below it, cached tokens are not unreported, there are none.
+// The limits of other providers differ by model and have been lowered before.
+const leastCached = 1024
+
+func cacheable(out *Call) bool {
+	if p := out.Record.Provider; p != "openai" && p != "azure.ai.openai" || out.Record.Input.Reading == genai.Exclusive {
+		return true
+	}
+	return out.Tokens.InputTotal() >= leastCached
+}
+
+// quarrelDoubts is for records of one call that no reading reconciles.
+func (r *run) quarrelDoubts(c *call) Caveats {
+	lead := &r.numbers[c.members[0]]
+	for _, v := range c.witnesses() {
+		if v != c.members[0] && r.record(v).HasUsage() && agree(lead, &r.numbers[v]) == differ {
+			return UsageConflict
+		}
+	}
+	return 0
+}
+
+// believed reports whether a cost of the class comes before the rate card.
+func believed(class genai.CostClass) bool {
+	return class == genai.OperatorCost || class == genai.ProviderCost || class == genai.GatewayCost
+}
+
+// lifetimes reports whether the provider sells cache writes of several
+// lifetimes. One that is not known may.
+func lifetimes(provider string) bool {
+	switch provider {
+	case "openai", "azure.ai.openai", "gcp.gemini", "gcp.vertex_ai", "deepseek", "x_ai", "groq", "mistral_ai":
+		return provider == "gcp.vertex_ai" // it serves Anthropic's models too
+	}
+	return true
+}

@@ -1,0 +1,340 @@
+package billing
+
+import (
+	"cmp"
+	"slices"
+	"sort"
+
+	"github.com/runrollup/runrollupprocessor/internal/genai"
+)
+
+const (
+	// slackTime is by how much a span may stick out of the one that contains
+	// it: spans of JavaScript start on whole milliseconds.
+	slackTime = 2_000_000
+	// maxNeighbours is how many spans on either side in time are tried as
+	// the twin of one. The twin is the nearest of those with the same usage;
+	// only as many identical calls at one moment could hide it.
+	maxNeighbours = 64
+)
+
+// edge says that two calls may be one.
+type edge struct {
+	a, b     int32 // places in the lists that are paired
+	how      agreement
+	distance int64
+}
+
+// pairByUsage pairs what two instrumentations say of one call where neither
+// an ID nor ancestry does: one to one, for each pair of scopes, as many as
+// possible. It goes by pairs of scopes, so that a third scope meets what the
+// first two have become.
+func (r *run) pairByUsage() {
+	r.eachScopePair(func(s, t uint8) {
+		a, b := r.candidates(s, t, spoken), r.candidates(t, s, spoken)
+		edges, cut := r.edgesByOutput(a, b)
+		r.pair(a, b, edges)
+		for _, place := range cut {
+			if c := &r.calls[r.find(a[place])]; !c.scopes.has(t) {
+				c.caveats |= PossibleDuplicate // its twin may be one that was not looked at
+			}
+		}
+	})
+}
+
+// pairSilent pairs calls without usage by time and model alone: first with
+// calls that state usage, then with each other, and failed tries with failed
+// tries.
+func (r *run) pairSilent() {
+	stages := [...][2]func(*call) bool{{silent, spoken}, {silent, silent}, {begun, spoken}, {begun, silent}, {failed, failed}}
+	for _, stage := range stages {
+		r.eachScopePair(func(s, t uint8) {
+			for range 2 {
+				a, b := r.candidates(s, t, stage[0]), r.candidates(t, s, stage[1])
+				r.pair(a, b, r.edgesByTime(a, b))
+				s, t = t, s
+			}
+		})
+	}
+}
+
+func spoken(c *call) bool { return !c.silent && c.kind != genai.Aggregate }
+func silent(c *call) bool { return c.silent && !c.failed }
+func failed(c *call) bool { return c.silent && c.failed }
+func begun(c *call) bool  { return c.silent && c.failed && c.began }
+
+func (r *run) eachScopePair(f func(s, t uint8)) {
+	names := make([]string, 0, len(r.scopes.number))
+	for name, number := range r.scopes.number {
+		if number < crowd {
+			names = append(names, name)
+		}
+	}
+	slices.Sort(names)
+	for i, s := range names {
+		for _, t := range names[i+1:] {
+			f(r.scopes.number[s], r.scopes.number[t])
+		}
+	}
+}
+
+// candidates are the standing calls that scope s describes and t does not, in
+// order of time.
+func (r *run) candidates(s, t uint8, fit func(*call) bool) []int32 {
+	var list []int32
+	for _, i := range r.standing(s) {
+		if c := &r.calls[i]; c.scopes.has(s) && !c.scopes.has(t) && fit(c) {
+			list = append(list, i)
+		}
+	}
+	return list
+}
+
+// standing are this run's calls of a scope that have not become part of
+// another, in order of (start, end, first node).
+func (r *run) standing(s uint8) []int32 {
+	if r.ofScope == nil {
+		r.ofScope = make([][]int32, crowd+1)
+		for i := range r.calls {
+			if c := &r.calls[i]; c.into == none && !c.foreign {
+				c.scopes.each(func(s uint8) { r.ofScope[s] = append(r.ofScope[s], int32(i)) })
+			}
+		}
+	}
+	list := r.ofScope[s]
+	for k, i := range list {
+		list[k] = r.find(i)
+	}
+	slices.Sort(list)
+	list = slices.Compact(list)
+	list = slices.DeleteFunc(list, r.isSum)
+	slices.SortFunc(list, r.byTime)
+	r.ofScope[s] = list
+	return list
+}
+
+func (r *run) byTime(i, j int32) int {
+	a, b := &r.calls[i], &r.calls[j]
+	return cmp.Or(cmp.Compare(a.start, b.start), cmp.Compare(a.end, b.end), cmp.Compare(a.members[0], b.members[0]))
+}
+
+// lane is a list of calls in order of time, with the greatest end so far: what
+// is needed to walk outward from a moment and to know when to stop.
+type lane struct {
+	calls  []int32 // places in the list that is paired
+	starts []int64
+	ends   []int64 // the greatest end up to here
+}
+
+func (l *lane) push(place int32, start, end int64) {
+	if n := len(l.ends); n > 0 {
+		end = max(end, l.ends[n-1])
+	}
+	l.calls, l.starts, l.ends = append(l.calls, place), append(l.starts, start), append(l.ends, end)
+}
+
+// near calls f for those that may overlap with a time, the nearest start first
+// to either side. Of calls that start at one moment, skip are passed over: a
+// caller who is the tenth of its kind at that moment looks about the tenth, so
+// that of ten thousand not all look at the same few. It reports whether it
+// stopped at a limit.
+func (r *run) near(l *lane, start, end int64, skip int, f func(place int32)) (cut bool) {
+	if l == nil {
+		return false
+	}
+	if r.steps > maxSteps {
+		return true
+	}
+	from := sort.Search(len(l.starts), func(i int) bool { return l.starts[i] >= start })
+	from = min(from+skip, len(l.starts))
+	i := from
+	for ; i < len(l.starts) && i < from+maxNeighbours && l.starts[i] <= end+slackTime; i++ {
+		f(l.calls[i])
+	}
+	cut = i == from+maxNeighbours && i < len(l.starts) && l.starts[i] <= end+slackTime
+	r.steps += i - from
+	for i = from - 1; i >= 0 && i >= from-maxNeighbours && l.ends[i] >= start-slackTime; i-- {
+		f(l.calls[i])
+	}
+	r.steps += from - 1 - i
+	return cut
+}
+
+// edgesByOutput finds the pairs that agree in usage. Calls are looked up by
+// their output, the one number that every instrumentation states alike. The
+// calls of a that had more neighbours than were looked at come back beside.
+func (r *run) edgesByOutput(a, b []int32) (edges []edge, cut []int32) {
+	if len(a) == 0 || len(b) == 0 {
+		return nil, nil
+	}
+	lanes := map[int64]*lane{}
+	for place, i := range b {
+		c := &r.calls[i]
+		for _, out := range r.outputs(c) {
+			if lanes[out] == nil {
+				lanes[out] = &lane{}
+			}
+			lanes[out].push(int32(place), c.start, c.end)
+		}
+	}
+	tied := map[[2]int64]int{}
+	for place, i := range a {
+		c := &r.calls[i]
+		outputs := r.outputs(c)
+		if len(outputs) == 0 {
+			continue
+		}
+		skip := tied[[2]int64{outputs[0], c.start}]
+		tied[[2]int64{outputs[0], c.start}]++
+		slack := int64(0)
+		if c.names.claude() {
+			slack = slackOutput
+		}
+		limited := false
+		seen := map[int32]bool{}
+		for _, out := range outputs {
+			for d := -slack; d <= slack; d++ {
+				limited = r.near(lanes[out+d], c.start, c.end, skip, func(other int32) {
+					if seen[other] {
+						return
+					}
+					seen[other] = true
+					if how := r.mayBeOne(c, &r.calls[b[other]], true); how != differ {
+						edges = append(edges, edge{int32(place), other, how, apart(c, &r.calls[b[other]])})
+					}
+				}) || limited
+			}
+		}
+		if limited {
+			cut = append(cut, int32(place))
+		}
+	}
+	return edges, cut
+}
+
+// outputs are the numbers by which a call's output may be known.
+func (r *run) outputs(c *call) []int64 {
+	var list []int64
+	for _, v := range c.witnesses() {
+		x := &r.numbers[v]
+		for _, out := range [...]int64{x.out, x.out + x.reason} {
+			if r.record(v).HasUsage() && !slices.Contains(list, out) {
+				list = append(list, out)
+			}
+		}
+	}
+	return list
+}
+
+func (r *run) edgesByTime(a, b []int32) []edge {
+	if len(a) == 0 || len(b) == 0 {
+		return nil
+	}
+	var all lane
+	for place, i := range b {
+		all.push(int32(place), r.calls[i].start, r.calls[i].end)
+	}
+	var edges []edge
+	tied := map[int64]int{}
+	for place, i := range a {
+		c := &r.calls[i]
+		cut := r.near(&all, c.start, c.end, tied[c.start], func(other int32) {
+			o := &r.calls[b[other]]
+			if c != o && r.mayBeOne(c, o, false) != differ {
+				edges = append(edges, edge{int32(place), other, tolerable, apart(c, o)})
+			}
+		})
+		tied[c.start]++
+		if cut && r.steps > maxSteps {
+			r.caveats |= PossibleDuplicate
+			return edges
+		}
+	}
+	return edges
+}
+
+// mayBeOne judges all conditions but uniqueness.
+func (r *run) mayBeOne(a, b *call, byUsage bool) agreement {
+	if a.class != b.class || a.contradicts(b) || !r.beside(a, b) {
+		return differ
+	}
+	how := tolerable
+	if byUsage {
+		how = r.agreeCalls(a, b)
+	}
+	if !a.names.meets(&b.names) && !(byUsage && how == identical && (a.names.empty() || b.names.empty())) {
+		return differ
+	}
+	return how
+}
+
+// beside reports whether a span of the one contains, in time, a span of the
+// other that lies neither beneath nor above it. Two spans of which one lies
+// beneath the other were compared before, and found to be two; but spans of
+// two calls beneath a third that has joined one of them may well be one.
+func (r *run) beside(a, b *call) bool {
+	for _, u := range a.witnesses() {
+		for _, v := range b.witnesses() {
+			if (r.inside(u, v) || r.inside(v, u)) && !r.related(u, v) {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+func (r *run) inside(u, v int32) bool {
+	return r.start[u] >= r.start[v]-slackTime && r.end[u] <= r.end[v]+slackTime
+}
+
+// anyRelated reports whether a span of the one lies beneath a span of the
+// other.
+func (r *run) anyRelated(a, b *call) bool {
+	for _, u := range a.witnesses() {
+		for _, v := range b.witnesses() {
+			if r.related(u, v) {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+func apart(a, b *call) int64 { return distance(a.start, b.start) + distance(a.end, b.end) }
+
+func distance(x, y int64) int64 { return max(x-y, y-x) }
+
+// pair joins the calls of a matching.
+func (r *run) pair(a, b []int32, edges []edge) {
+	for _, e := range r.match(len(a), len(b), edges) {
+		i, j := a[e.a], b[e.b]
+		x, y := &r.calls[r.find(i)], &r.calls[r.find(j)]
+		if x == y || x.scopes&y.scopes != 0 {
+			continue // a call without usage may be sought from both sides
+		}
+		r.notePair(x, y)
+		r.join(i, j, Paired)
+	}
+}
+
+// notePair remembers who wraps whom, and marks a pair over two traces: there
+// one clock of two and one propagation of two may be wrong.
+func (r *run) notePair(x, y *call) {
+	if x.end-x.start < y.end-y.start {
+		x, y = y, x
+	}
+	u, v := x.members[0], y.members[0]
+	r.pairs[scopePair{r.scope(u), r.scope(v)}] = struct{}{}
+	if r.at(u).Trace != r.at(v).Trace {
+		x.caveats |= PossibleDuplicate
+	}
+}
+
+func (r *run) provider(c *call) string {
+	for _, v := range c.witnesses() {
+		if p := r.record(v).Provider; p != "" {
+			return p
+		}
+	}
+	return ""
+}
