@@ -1,0 +1,115 @@
+// Package cost puts a price on the calls of a run: what a span reports of a
+// call, or what the rate card says. Which calls there are is decided in
+// package billing.
+//
+// The package is pure: no clock, no lock, no logger, no I/O.
+package cost
+
+import (
+	"slices"
+
+	"github.com/runrollup/runrollupprocessor/internal/billing"
+	"github.com/runrollup/runrollupprocessor/internal/genai"
+	"github.com/runrollup/runrollupprocessor/internal/money"
+	"github.com/runrollup/runrollupprocessor/internal/ratecard"
+	"github.com/runrollup/runrollupprocessor/internal/usage"
+)
+
+// Source is where the price of a call came from.
+type Source string
+
+// Sources, as a summary writes them. A run whose calls were priced from
+// several is [Mixed].
+const (
+	Operator Source = "operator"
+	Provider Source = "provider"
+	Gateway  Source = "gateway"
+	Local    Source = "local"
+	RateCard Source = "rate_card"
+	Mixed    Source = "mixed"
+	Nowhere  Source = "none"
+)
+
+var reported = map[genai.CostClass]Source{
+	genai.OperatorCost: Operator, genai.ProviderCost: Provider, genai.GatewayCost: Gateway, genai.LocalCost: Local,
+}
+
+// Parts is an amount of money by what it was spent on. The parts add up to
+// [Parts.Total]. A reported total that states no parts is Unsplit.
+type Parts struct {
+	Input, Output, CacheRead, CacheWrite, Unsplit money.Amount
+}
+
+// Account is what the calls of a run, or of one model in it, come to.
+type Account struct {
+	Calls    int // requests the provider bills
+	Errors   int // requests that failed, billed or not; of a model, the billed ones
+	Unpriced int // of Calls, those without a price
+	Tokens   usage.Tokens
+
+	Parts    Parts
+	Total    money.Amount
+	Known    bool // false where there are calls and none has a price
+	Overflow bool // a sum left the range of an Amount; the total is too low
+}
+
+// Model is the account of one model of one provider.
+type Model struct {
+	Provider, Name string // empty where the spans do not say
+	Account
+}
+
+// Bill is the cost of a run.
+type Bill struct {
+	Account
+	Source    Source
+	Cards     []string // id and digest of the rate cards used, sorted
+	Models    []Model  // by provider, then name
+	Discarded int      // spans with usage that were not billed
+	Accuracy  billing.Accuracy
+	Caveats   []string // sorted
+}
+
+// Of adds up the cost of a run's calls. quote gives the rates that were found
+// for the record of a span when it arrived, nil where there were none.
+func Of(b *billing.Bill, quote func(span int) *ratecard.Quote) Bill {
+	bill := Bill{Source: Nowhere}
+	bill.discard(b)
+	caveats := b.Caveats
+	models := map[[2]string]*Account{}
+	for i := range b.Calls {
+		call := &b.Calls[i]
+		p := price(call, quote)
+		caveats |= p.caveats
+		if call.Record.Cost.Currency != "" {
+			caveats |= billing.Currency
+		}
+		key := [2]string{call.Record.Provider, call.Record.Model()}
+		m := models[key]
+		if m == nil {
+			m = &Account{}
+			models[key] = m
+		}
+		m.add(call, &p)
+		bill.add(call, &p)
+		bill.from(p.source)
+		if p.card != "" && !slices.Contains(bill.Cards, p.card) {
+			bill.Cards = append(bill.Cards, p.card)
+		}
+	}
+	slices.Sort(bill.Cards)
+	bill.Models = sorted(models)
+	bill.settle()
+	if bill.Unpriced > 0 {
+		caveats |= billing.UnpricedCalls
+	}
+	if bill.Overflow {
+		caveats |= billing.Overflow
+	}
+	bill.Caveats = caveats.Codes()
+	bill.Accuracy = caveats.Claim()
+	if !bill.Known {
+		bill.Accuracy = billing.Unknown
+	}
+	return bill
+}
