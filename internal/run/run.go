@@ -1,0 +1,182 @@
+package run
+
+import (
+	"reflect"
+	"slices"
+)
+
+// Run is the facts of one run.
+//
+// Add is commutative, associative and idempotent up to the limit of spans, so
+// a run does not depend on how its spans were ordered, repeated or batched.
+// At the limit which spans got in does depend on order; the run says so in
+// [Run.Truncated] and its summary in the caveat span_limit.
+//
+// A Run is not safe for concurrent use, with one exception: a [Run.Snapshot]
+// may be read while the run it was taken of is added to.
+type Run struct {
+	nodes      []node
+	index      map[SpanKey]uint32 // into nodes; nil while there are few
+	identities []Identity         // distinct, in order of first use
+	services   []string           // distinct, in order of first use
+	truncated  bool
+}
+
+// node is a fact in the run's storage, with what spans share held once.
+type node struct {
+	key        SpanKey
+	parent     [8]byte
+	flags      Flags
+	identity   uint16
+	service    uint16
+	start, end int64
+	detail     *Detail
+}
+
+// Change is what adding a fact did.
+type Change uint8
+
+const (
+	Unchanged Change = iota // the span was there, saying the same
+	Grown                   // the span is new
+	Differs                 // the span was there, saying something else
+	Full                    // the span is new and the run holds as many as it may
+)
+
+// scanLimit is up to how many spans looking for one goes through them all. A
+// map costs more than the run itself while there are few.
+const scanLimit = 16
+
+// firstNodes is room for the spans of a small run, so that it grows but once.
+const firstNodes = 8
+
+// variantLimit bounds the distinct identities and services of one run, and
+// with them the work of finding one; a span past it takes the first one's
+// place. A run has one or two of each.
+const variantLimit = 256
+
+// Add puts in what a span says, if the run holds fewer spans than limit.
+func (r *Run) Add(f *Fact, limit int) Change {
+	if i, ok := r.find(f.Key); ok {
+		return r.repeat(i, f)
+	}
+	if len(r.nodes) >= limit {
+		r.truncated = true
+		return Full
+	}
+	if r.index != nil {
+		r.index[f.Key] = uint32(len(r.nodes))
+	}
+	if r.nodes == nil {
+		r.nodes = make([]node, 0, firstNodes)
+	}
+	r.nodes = append(r.nodes, r.node(f))
+	if r.index == nil && len(r.nodes) > scanLimit {
+		r.index = make(map[SpanKey]uint32, 2*len(r.nodes))
+		for i := range r.nodes {
+			r.index[r.nodes[i].key] = uint32(i)
+		}
+	}
+	return Grown
+}
+
+// repeat settles what a span says that was there before.
+func (r *Run) repeat(i int, f *Fact) Change {
+	held := r.fact(i)
+	if same(&held, f) {
+		return Unchanged
+	}
+	if greater(f, &held) {
+		// A snapshot may be reading the old nodes.
+		r.nodes = slices.Clone(r.nodes)
+		n := r.node(f)
+		if sameModel(n.detail, held.Detail) {
+			// Priced once, never anew: the card in force at the first arrival holds.
+			n.detail.Quote = held.Detail.Quote
+		}
+		r.nodes[i] = n
+	}
+	return Differs
+}
+
+func same(a, b *Fact) bool {
+	if a.Parent != b.Parent || a.Start != b.Start || a.End != b.End || a.Flags != b.Flags ||
+		a.Identity != b.Identity || a.Service != b.Service || (a.Detail == nil) != (b.Detail == nil) {
+		return false
+	}
+	if a.Detail == nil {
+		return true
+	}
+	x, y := a.Detail, b.Detail
+	if (x.Record == nil) != (y.Record == nil) || x.Record != nil && *x.Record != *y.Record {
+		return false
+	}
+	return reflect.DeepEqual(x.Claim, y.Claim) && reflect.DeepEqual(x.Root, y.Root)
+}
+
+func sameModel(a, b *Detail) bool {
+	if a == nil || b == nil || a.Record == nil || b.Record == nil {
+		return false
+	}
+	return a.Record.Provider == b.Record.Provider && a.Record.RequestModel == b.Record.RequestModel &&
+		a.Record.ResponseModel == b.Record.ResponseModel && a.Record.Tier == b.Record.Tier
+}
+
+func (r *Run) find(k SpanKey) (int, bool) {
+	if r.index != nil {
+		i, ok := r.index[k]
+		return int(i), ok
+	}
+	for i := range r.nodes {
+		if r.nodes[i].key == k {
+			return i, true
+		}
+	}
+	return 0, false
+}
+
+func (r *Run) node(f *Fact) node {
+	return node{
+		key: f.Key, parent: f.Parent, flags: f.Flags, start: f.Start, end: f.End, detail: f.Detail,
+		identity: intern(&r.identities, f.Identity), service: intern(&r.services, f.Service),
+	}
+}
+
+// intern gives the place of v among the distinct values so far. The newest is
+// tried first: spans of one batch are alike.
+func intern[T comparable](values *[]T, v T) uint16 {
+	for i := len(*values) - 1; i >= 0; i-- {
+		if (*values)[i] == v {
+			return uint16(i)
+		}
+	}
+	if len(*values) == variantLimit {
+		return 0
+	}
+	*values = append(*values, v)
+	return uint16(len(*values) - 1)
+}
+
+func (r *Run) fact(i int) Fact {
+	n := &r.nodes[i]
+	return Fact{
+		Key: n.key, Parent: n.parent, Start: n.start, End: n.end, Flags: n.flags,
+		Identity: r.identities[n.identity], Service: r.services[n.service], Detail: n.detail,
+	}
+}
+
+// Len is the number of spans held.
+func (r *Run) Len() int { return len(r.nodes) }
+
+// Truncated reports whether spans were left out at the limit.
+func (r *Run) Truncated() bool { return r.truncated }
+
+// Snapshot is the run as it is now. It costs nothing and stays as it is while
+// the run grows: facts are only ever appended, and the rare replacement copies.
+func (r *Run) Snapshot() Run {
+	return Run{nodes: r.nodes, identities: r.identities, services: r.services, truncated: r.truncated}
+}
+
+// IsRoot reports whether a span alone shows that its run's root has arrived:
+// it is named as one, or has no parent here (contract, section 6).
+func (f Flags) IsRoot() bool { return f&(NamedRoot|NoParent|RemoteParent) != 0 }

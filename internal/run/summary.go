@@ -1,0 +1,296 @@
+package run
+
+import (
+	"cmp"
+	"fmt"
+	"reflect"
+	"slices"
+	"strings"
+
+	"github.com/runrollup/runrollupprocessor/internal/billing"
+	"github.com/runrollup/runrollupprocessor/internal/cost"
+	"github.com/runrollup/runrollupprocessor/internal/money"
+	"github.com/runrollup/runrollupprocessor/internal/outcome"
+	"github.com/runrollup/runrollupprocessor/internal/ratecard"
+)
+
+// Completion is why a run was summarised when it was.
+type Completion string
+
+const (
+	RootEnded   Completion = "root_ended"   // its root arrived, and nothing more for the quiet period
+	Idle        Completion = "idle"         // nothing for the idle timeout, and no root
+	MaxDuration Completion = "max_duration" // open for that long; it stays open
+	Evicted     Completion = "evicted"      // let go to make room
+	Shutdown    Completion = "shutdown"     // the component stops and has no storage
+)
+
+// listLimit bounds the lists of a summary: models and services.
+const listLimit = 64
+
+// linkLimit bounds the further traces that a summary links to.
+const linkLimit = 32
+
+// Summary is what a run's part amounts to. It is a projection: the same facts
+// give the same summary.
+type Summary struct {
+	RunID    string
+	Part     uint64
+	Revision int
+	// Anchor is the span that the summary hangs under: the run's root, else
+	// its least span, as it was at the part's first revision.
+	Anchor SpanKey
+	Links  []SpanKey // the least span of each further trace, at most 32
+
+	Completion Completion
+	Identity   Identity
+	Conflicts  int // fields of the identity in which spans disagree
+	Root       *Root
+	Deadline   int64 // of the root, Unix nanoseconds; 0 where it has none
+	Cancelled  bool  // a span says that the run was cancelled
+	Start, End int64 // Unix nanoseconds; 0 where no span has a usable time
+
+	Outcome        outcome.Outcome
+	PreviousStatus *outcome.Status // the last revision's, where it was another
+	Cost           cost.Bill
+	Increase       money.Amount // of the total, over the last revision
+	ModelIncrease  []cost.Model // of each of Cost.Models, over the last revision
+
+	Service  string // of the root
+	Services []string
+
+	SpanCount, ErrorCount, TraceCount, ToolCalls int
+	Untimed                                      int // spans whose times are left out
+}
+
+// Summarize derives what a run amounts to. When to ask is not its business:
+// completion says why it is asked now.
+func Summarize(r Run, completion Completion) Summary {
+	nodes := r.sorted()
+	s := Summary{Completion: completion, SpanCount: len(nodes)}
+	root := rootOf(nodes)
+	s.place(nodes, root)
+	s.identify(&r, nodes, root)
+	s.count(&r, nodes)
+	said := claims(nodes, root)
+	s.Outcome = outcome.Resolve(said, completion == Idle)
+	for i := range said {
+		if c := said[i].Claim; c != nil {
+			s.Cancelled = s.Cancelled || c.Cancelled
+			if said[i].IsRoot {
+				s.Deadline = c.Deadline
+			}
+		}
+	}
+	s.Cost = r.bill(nodes)
+	s.Increase = s.Cost.Total
+	s.ModelIncrease = s.Cost.Models
+	return s
+}
+
+// sorted gives the facts by start, trace and span, those without usable times
+// last. Wherever the contract says "the least span", it is the first of these.
+func (r *Run) sorted() []node {
+	nodes := slices.Clone(r.nodes)
+	slices.SortFunc(nodes, func(a, b node) int {
+		return cmp.Or(
+			cmp.Compare(a.flags&NoTimes, b.flags&NoTimes),
+			cmp.Compare(a.start, b.start),
+			a.key.Compare(b.key),
+		)
+	})
+	return nodes
+}
+
+// rootOf gives the run's root among sorted nodes, nil where it has not
+// arrived: the least span that is named as one, else the least that has no
+// parent in this process (contract, section 6).
+func rootOf(nodes []node) *node {
+	for _, bears := range []Flags{NamedRoot, NoParent | RemoteParent} {
+		for i := range nodes {
+			if nodes[i].flags&bears != 0 {
+				return &nodes[i]
+			}
+		}
+	}
+	return nil
+}
+
+// place says where and when the run was: its anchor, its traces, its window.
+func (s *Summary) place(nodes []node, root *node) {
+	if root == nil {
+		root = &nodes[0]
+	}
+	s.Anchor = root.key
+	seen := map[[16]byte]bool{root.key.Trace: true}
+	for i := range nodes {
+		n := &nodes[i]
+		if !seen[n.key.Trace] {
+			seen[n.key.Trace] = true
+			if len(s.Links) < linkLimit {
+				s.Links = append(s.Links, n.key)
+			}
+		}
+		if n.flags&NoTimes != 0 {
+			s.Untimed++
+			continue
+		}
+		if s.Start == 0 || n.start < s.Start {
+			s.Start = n.start
+		}
+		s.End = max(s.End, n.end)
+	}
+	s.TraceCount = len(seen)
+}
+
+// identify unites what the spans say of whose run this is: the root wins a
+// disagreement, else the least span that says anything.
+func (s *Summary) identify(r *Run, nodes []node, root *node) {
+	if root != nil {
+		s.Identity = r.identities[root.identity]
+		s.Service = r.services[root.service]
+		if root.detail != nil {
+			s.Root = root.detail.Root
+		}
+	}
+	var differs [Fields]bool
+	tried := make([]bool, len(r.identities))
+	for i := range nodes {
+		if tried[nodes[i].identity] {
+			continue
+		}
+		tried[nodes[i].identity] = true
+		for f, v := range r.identities[nodes[i].identity] {
+			switch {
+			case v == "":
+			case s.Identity[f] == "":
+				s.Identity[f] = v
+			case s.Identity[f] != v:
+				differs[f] = true
+			}
+		}
+	}
+	for _, d := range differs {
+		if d {
+			s.Conflicts++
+		}
+	}
+}
+
+func (s *Summary) count(r *Run, nodes []node) {
+	for i := range nodes {
+		if nodes[i].flags&Failed != 0 {
+			s.ErrorCount++
+		}
+		if nodes[i].flags&Tool != 0 {
+			s.ToolCalls++
+		}
+	}
+	// By the spans, not by r.services: a span that another delivery replaced
+	// leaves its service behind there.
+	named := make([]bool, len(r.services))
+	for i := range nodes {
+		named[nodes[i].service] = true
+	}
+	for i, name := range r.services {
+		if named[i] && name != "" {
+			s.Services = append(s.Services, name)
+		}
+	}
+	slices.Sort(s.Services)
+	s.Services = s.Services[:min(len(s.Services), listLimit)]
+}
+
+// claims gives the spans that say something of the outcome, and the root.
+func claims(nodes []node, root *node) []outcome.Span {
+	var spans []outcome.Span
+	for i := range nodes {
+		n := &nodes[i]
+		isRoot := root != nil && n.key == root.key
+		if !isRoot && (n.detail == nil || n.detail.Claim == nil) {
+			continue
+		}
+		sp := outcome.Span{ID: n.key.Span, IsRoot: isRoot, Failed: n.flags&Failed != 0}
+		if n.flags&NoTimes == 0 {
+			sp.End = n.end
+		}
+		if n.detail != nil {
+			sp.Claim = n.detail.Claim
+		}
+		spans = append(spans, sp)
+	}
+	return spans
+}
+
+// bill resolves which calls the run's spans describe, and what they cost.
+func (r *Run) bill(nodes []node) cost.Bill {
+	spans := make([]billing.Span, len(nodes))
+	var more billing.Caveats
+	for i := range nodes {
+		n := &nodes[i]
+		spans[i] = billing.Span{
+			Trace: n.key.Trace, ID: n.key.Span, Parent: n.parent, Start: n.start, End: n.end,
+			Tool: n.flags&Tool != 0, Agent: n.flags&Agent != 0,
+		}
+		if n.detail != nil {
+			spans[i].Record = n.detail.Record
+		}
+		if n.flags&Sampled != 0 {
+			more |= billing.Sampled
+		}
+	}
+	if r.truncated {
+		more |= billing.SpanLimit
+	}
+	bill := billing.Resolve(spans)
+	bill.Caveats |= more
+	return cost.Of(&bill, func(i int) *ratecard.Quote {
+		if nodes[i].detail == nil {
+			return nil
+		}
+		return nodes[i].detail.Quote
+	})
+}
+
+// Revise makes s the revision after last: the same part, told again.
+func (s *Summary) Revise(last *Summary) {
+	s.Revision = last.Revision + 1
+	s.Anchor = last.Anchor
+	if s.Outcome.Status != last.Outcome.Status {
+		previous := last.Outcome.Status
+		s.PreviousStatus = &previous
+	}
+	// Both totals are within the range and never negative: neither difference can leave it.
+	s.Increase = s.Cost.Total - last.Cost.Total
+	s.ModelIncrease = increases(s.Cost.Models, last.Cost.Models)
+}
+
+// increases is what each model of now has more than in before. A model that a
+// later span took the place of (a requested name by the returned one) appears
+// with what was taken back.
+func increases(now, before []cost.Model) []cost.Model {
+	list := slices.Clone(now)
+	for i := range before {
+		b := &before[i]
+		at, found := slices.BinarySearchFunc(list, b, func(m cost.Model, b *cost.Model) int {
+			return cmp.Or(strings.Compare(m.Provider, b.Provider), strings.Compare(m.Name, b.Name))
+		})
+		if !found {
+			list = slices.Insert(list, at, cost.Model{Provider: b.Provider, Name: b.Name})
+		}
+		list[at].Less(&b.Account)
+	}
+	return list
+}
+
+// Restates reports whether s says nothing that last did not say.
+func (s *Summary) Restates(last *Summary) bool {
+	a, b := *s, *last
+	for _, v := range []*Summary{&a, &b} {
+		v.Revision, v.PreviousStatus, v.Increase, v.ModelIncrease = 0, nil, 0, nil
+	}
+	return reflect.DeepEqual(a, b)
+}
+
+// PartHex is the part as 16 hex digits.
+func (s *Summary) PartHex() string { return fmt.Sprintf("%016x", s.Part) }
