@@ -1,0 +1,28 @@
+package engine
+
+import (
+	"time"
+
+	"github.com/runrollup/runrollupprocessor/internal/ratecard"
+	"github.com/runrollup/runrollupprocessor/internal/run"
+)
+
+// Config is what an engine needs to know. It is valid as handed over: the
+// component's configuration has checked it.
+type Config struct {
+	QuietPeriod time.Duration // a run with its root is summarised after this long without a change
+	IdleTimeout time.Duration // a run without its root is, after this long
+	MaxDuration time.Duration // a run that goes on is, each time it has been open for this long
+	LateWindow  time.Duration // a summarised run is held for this long and restated if it changes
+
+	OpenRuns    int // over it the run quiet for longest is summarised and let go
+	LateRuns    int // over it the summarised run held for longest is let go
+	SpansPerRun int // over it further spans of the run are left out, and the run says so
+
+	RunIDKey       string
+	IdentityKeys   [run.Fields]string
+	CopyAttributes []string
+	CostAttributes []string
+
+	Card *ratecard.Card
+}

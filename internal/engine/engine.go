@@ -1,0 +1,246 @@
+// Package engine holds the state of all runs: it takes in spans, knows which
+// run is due, and hands out summaries. It is the one place with a lock and a
+// ticker; what a span says and what a run amounts to is decided in the pure
+// packages beneath it.
+package engine
+
+import (
+	"container/list"
+	"context"
+	"math/rand/v2"
+	"sync"
+	"time"
+
+	"go.opentelemetry.io/collector/pdata/ptrace"
+
+	"github.com/runrollup/runrollupprocessor/internal/run"
+)
+
+// Engine rolls spans up into runs.
+type Engine struct {
+	config  Config
+	extract *extractor
+	emit    func(context.Context, []run.Summary) error
+
+	stop context.CancelFunc
+	done chan struct{}
+	wake chan struct{} // holds one token: something waits in evicted
+
+	mu sync.Mutex // guards everything declared below; nothing foreign runs under it
+	// runs holds open runs and, for the late window, summarised ones.
+	runs      map[string]*entry
+	deadlines deadlines
+	open      *list.List // of *entry, quiet for longest first
+	late      *list.List // of *entry, summarised longest ago first
+	evicted   []job
+
+	// Owned by whoever summarises: the ticker's goroutine, and Shutdown after it.
+	outbox outbox
+}
+
+// entry is a run that is held.
+type entry struct {
+	id        string
+	part      uint64
+	run       run.Run
+	isLate    bool // summarised, held for its late window
+	rootSeen  bool
+	changed   bool      // since the last summary
+	touched   time.Time // arrival of the last change
+	revisitAt time.Time // when the run will have been open for max_duration, again
+
+	due       time.Time // when something is to be done with the run
+	scheduled time.Time // its time in the queue: due, or earlier
+	place     int       // in the queue; -1 where it is not queued
+	element   *list.Element
+
+	// Owned by whoever summarises.
+	last *run.Summary
+}
+
+// job is a summary to be made.
+type job struct {
+	entry      *entry
+	run        run.Run // snapshot
+	completion run.Completion
+}
+
+// New makes an engine that hands summaries to emit, in batches and from one
+// goroutine at a time.
+func New(config Config, emit func(context.Context, []run.Summary) error) *Engine {
+	return &Engine{
+		config:  config,
+		extract: newExtractor(&config),
+		emit:    emit,
+		wake:    make(chan struct{}, 1),
+		runs:    map[string]*entry{},
+		open:    list.New(),
+		late:    list.New(),
+	}
+}
+
+// Observe takes in a batch of spans that arrived at now. It only reads td, and
+// keeps nothing of it. It is safe for concurrent use.
+func (e *Engine) Observe(td ptrace.Traces, now time.Time) Tally {
+	facts := e.extract.facts(td, now)
+	tally := facts.tally
+	e.mu.Lock()
+	for i := range facts.list {
+		e.fold(&facts.list[i], now, &tally)
+	}
+	evicted := len(e.evicted) > 0
+	e.mu.Unlock()
+	e.extract.release(facts)
+	if evicted {
+		select {
+		case e.wake <- struct{}{}:
+		default:
+		}
+	}
+	return tally
+}
+
+// fold adds one fact to its run.
+func (e *Engine) fold(f *ownedFact, now time.Time, tally *Tally) {
+	en := e.runs[f.run]
+	if en == nil {
+		en = e.begin(f.run, now, tally)
+	}
+	switch en.run.Add(&f.Fact, e.config.SpansPerRun) {
+	case run.Unchanged:
+		tally.Duplicates++
+		return
+	case run.Full:
+		tally.Full++
+	case run.Differs:
+		tally.Conflicts++
+	case run.Grown:
+		tally.Folded++
+	}
+	en.changed = true
+	en.touched = now
+	en.rootSeen = en.rootSeen || f.Flags.IsRoot()
+	if en.isLate {
+		tally.Late++
+		e.reopen(en, now, tally)
+	}
+	e.open.MoveToBack(en.element)
+	e.deadlines.set(en, e.dueAt(en))
+}
+
+// begin opens a run, a new part of it where an earlier one has been let go.
+func (e *Engine) begin(id string, now time.Time, tally *Tally) *entry {
+	e.makeRoom(tally)
+	en := &entry{id: id, part: rand.Uint64(), place: -1, revisitAt: now.Add(e.config.MaxDuration)}
+	en.element = e.open.PushBack(en)
+	e.runs[id] = en
+	return en
+}
+
+// reopen moves a summarised run back among the open ones.
+func (e *Engine) reopen(en *entry, now time.Time, tally *Tally) {
+	e.late.Remove(en.element)
+	e.makeRoom(tally)
+	en.isLate = false
+	en.revisitAt = now.Add(e.config.MaxDuration)
+	en.element = e.open.PushBack(en)
+}
+
+// makeRoom lets the open run that has been quiet for longest go, summarised
+// early, where one more would be too many.
+func (e *Engine) makeRoom(tally *Tally) {
+	for e.open.Len() >= e.config.OpenRuns {
+		en := e.open.Front().Value.(*entry)
+		e.drop(en)
+		e.evicted = append(e.evicted, job{en, en.run.Snapshot(), run.Evicted})
+		tally.Evicted++
+	}
+}
+
+// drop forgets a run. What arrives for it from now on is a new part.
+func (e *Engine) drop(en *entry) {
+	delete(e.runs, en.id)
+	e.deadlines.remove(en)
+	if en.isLate {
+		e.late.Remove(en.element)
+	} else {
+		e.open.Remove(en.element)
+	}
+}
+
+// dueAt is when an open run is to be summarised if nothing more arrives.
+func (e *Engine) dueAt(en *entry) time.Time {
+	wait := e.config.IdleTimeout
+	if en.rootSeen {
+		wait = e.config.QuietPeriod
+	}
+	due := en.touched.Add(wait)
+	if en.revisitAt.Before(due) {
+		return en.revisitAt
+	}
+	return due
+}
+
+// take collects what is due by now: summaries to make, and windows to end.
+func (e *Engine) take(now time.Time) []job {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	jobs := e.evicted
+	e.evicted = nil
+	for {
+		en := e.deadlines.popDue(now)
+		if en == nil {
+			return jobs
+		}
+		if en.isLate {
+			e.drop(en)
+			continue
+		}
+		jobs = append(jobs, e.close(en, now))
+	}
+}
+
+// close makes a due run a job, and leaves the run open, held or forgotten.
+func (e *Engine) close(en *entry, now time.Time) job {
+	j := job{entry: en, run: en.run.Snapshot(), completion: run.MaxDuration}
+	switch {
+	case en.rootSeen && !now.Before(en.touched.Add(e.config.QuietPeriod)):
+		j.completion = run.RootEnded
+	case !en.rootSeen && !now.Before(en.touched.Add(e.config.IdleTimeout)):
+		j.completion = run.Idle
+	default: // open for max_duration: it stays open, and is revisited
+		en.revisitAt = now.Add(e.config.MaxDuration)
+		e.deadlines.set(en, e.dueAt(en))
+		return j
+	}
+	e.hold(en, now)
+	return j
+}
+
+// hold keeps a summarised run for its late window, as far as there is room.
+func (e *Engine) hold(en *entry, now time.Time) {
+	if e.config.LateWindow <= 0 || e.config.LateRuns <= 0 {
+		e.drop(en)
+		return
+	}
+	for e.late.Len() >= e.config.LateRuns {
+		e.drop(e.late.Front().Value.(*entry))
+	}
+	e.open.Remove(en.element)
+	en.isLate = true
+	en.element = e.late.PushBack(en)
+	e.deadlines.set(en, now.Add(e.config.LateWindow))
+}
+
+// Unsent is how many summaries wait for the next component to take them, and
+// how many were given up.
+func (e *Engine) Unsent() (pending, rejected int64) {
+	return e.outbox.pending.Load(), e.outbox.rejected.Load()
+}
+
+// Held is how many runs are open, and how many are summarised and held.
+func (e *Engine) Held() (open, late int) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	return e.open.Len(), e.late.Len()
+}

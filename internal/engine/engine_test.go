@@ -1,0 +1,346 @@
+package engine
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+	"go.opentelemetry.io/collector/consumer/consumererror"
+	"go.opentelemetry.io/collector/pdata/pcommon"
+	"go.opentelemetry.io/collector/pdata/ptrace"
+
+	"github.com/runrollup/runrollupprocessor/internal/botanu"
+	"github.com/runrollup/runrollupprocessor/internal/outcome"
+	"github.com/runrollup/runrollupprocessor/internal/ratecard"
+	"github.com/runrollup/runrollupprocessor/internal/run"
+)
+
+// sink collects what the engine hands out.
+type sink struct {
+	mu        sync.Mutex // guards everything declared below
+	summaries []run.Summary
+	refuse    error
+	calls     int
+}
+
+func (s *sink) emit(_ context.Context, summaries []run.Summary) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.calls++
+	if s.refuse != nil {
+		return s.refuse
+	}
+	s.summaries = append(s.summaries, summaries...)
+	return nil
+}
+
+func (s *sink) take() []run.Summary {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	out := s.summaries
+	s.summaries = nil
+	return out
+}
+
+func (s *sink) answer(err error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.refuse = err
+}
+
+func testConfig(t testing.TB) Config {
+	card, err := ratecard.Embedded()
+	require.NoError(t, err)
+	c := Config{
+		QuietPeriod: 10 * time.Second, IdleTimeout: 5 * time.Minute, MaxDuration: time.Hour, LateWindow: 10 * time.Minute,
+		OpenRuns: 1000, LateRuns: 1000, SpansPerRun: 1000,
+		RunIDKey: botanu.RunID, Card: card,
+	}
+	c.IdentityKeys = run.FieldNames
+	c.IdentityKeys[run.Version] = botanu.Version
+	return c
+}
+
+// inBubble runs a test against a started engine, under a clock of its own.
+func inBubble(t *testing.T, change func(*Config), test func(*testing.T, *Engine, *sink)) {
+	config := testConfig(t)
+	if change != nil {
+		change(&config)
+	}
+	synctest.Test(t, func(t *testing.T) {
+		s := &sink{}
+		e := New(config, s.emit)
+		e.Start()
+		defer func() { _ = e.Shutdown(t.Context()) }()
+		test(t, e, s)
+	})
+}
+
+// after lets time pass, and what is due be done.
+func after(d time.Duration) {
+	time.Sleep(d)
+	synctest.Wait()
+}
+
+// spanOf is a span of a run. Its id tells it from the run's others; 1 is a root.
+func spanOf(runID string, id byte) ptrace.Traces {
+	td := ptrace.NewTraces()
+	s := td.ResourceSpans().AppendEmpty().ScopeSpans().AppendEmpty().Spans().AppendEmpty()
+	s.SetTraceID(pcommon.TraceID{1, byte(len(runID))})
+	s.SetSpanID(pcommon.SpanID{id})
+	if id != 1 {
+		s.SetParentSpanID(pcommon.SpanID{1})
+	}
+	s.SetName("step")
+	s.SetStartTimestamp(pcommon.NewTimestampFromTime(time.Now().Add(-time.Second)))
+	s.SetEndTimestamp(pcommon.NewTimestampFromTime(time.Now()))
+	s.Attributes().PutStr(botanu.RunID, runID)
+	return td
+}
+
+func (e *Engine) observeNow(td ptrace.Traces) Tally { return e.Observe(td, time.Now()) }
+
+func TestRunWithItsRootIsSummarisedAfterTheQuietPeriod(t *testing.T) {
+	inBubble(t, nil, func(t *testing.T, e *Engine, s *sink) {
+		e.observeNow(spanOf("a", 1))
+		after(6 * time.Second)
+		e.observeNow(spanOf("a", 2)) // starts the quiet period again
+		after(9 * time.Second)
+		require.Empty(t, s.take())
+		after(2 * time.Second)
+		got := s.take()
+		require.Len(t, got, 1)
+		assert.Equal(t, run.RootEnded, got[0].Completion)
+		assert.Equal(t, 2, got[0].SpanCount)
+		assert.Equal(t, outcome.FromNothing, got[0].Outcome.Source)
+	})
+}
+
+func TestRunWithoutItsRootIsAbandonedAfterTheIdleTimeout(t *testing.T) {
+	inBubble(t, nil, func(t *testing.T, e *Engine, s *sink) {
+		e.observeNow(spanOf("a", 2))
+		after(5*time.Minute - time.Second)
+		require.Empty(t, s.take())
+		after(2 * time.Second)
+		got := s.take()
+		require.Len(t, got, 1)
+		assert.Equal(t, run.Idle, got[0].Completion)
+		assert.Equal(t, outcome.Abandoned, got[0].Outcome.Status)
+	})
+}
+
+func TestRunThatGoesOnIsSummarisedEachMaxDurationAndStaysOpen(t *testing.T) {
+	inBubble(t, nil, func(t *testing.T, e *Engine, s *sink) {
+		for id := range byte(40) { // a span every four minutes for 160 minutes
+			e.observeNow(spanOf("a", id+2))
+			after(4 * time.Minute)
+		}
+		got := s.take()
+		require.Len(t, got, 2)
+		for i, want := range []struct{ revision, spans int }{{0, 15}, {1, 30}} {
+			assert.Equal(t, run.MaxDuration, got[i].Completion)
+			assert.Equal(t, want.revision, got[i].Revision)
+			assert.InDelta(t, want.spans, got[i].SpanCount, 1)
+			assert.Equal(t, outcome.None, got[i].Outcome.Status, "nothing is inferred of a run that is open")
+		}
+		assert.Equal(t, got[0].Part, got[1].Part)
+		after(10 * time.Minute)
+		got = s.take()
+		require.Len(t, got, 1)
+		assert.Equal(t, run.Idle, got[0].Completion)
+	})
+}
+
+func TestLateSpanRaisesARevisionAndADuplicateDoesNot(t *testing.T) {
+	inBubble(t, nil, func(t *testing.T, e *Engine, s *sink) {
+		first := spanOf("a", 1)
+		e.observeNow(first)
+		after(11 * time.Second)
+		require.Len(t, s.take(), 1)
+
+		assert.Equal(t, 1, e.observeNow(first).Duplicates)
+		after(time.Minute)
+		require.Empty(t, s.take(), "a duplicate changes nothing")
+
+		assert.Equal(t, 1, e.observeNow(spanOf("a", 2)).Late)
+		after(11 * time.Second)
+		got := s.take()
+		require.Len(t, got, 1)
+		assert.Equal(t, 1, got[0].Revision)
+		assert.Equal(t, 2, got[0].SpanCount, "a revision restates all of it")
+	})
+}
+
+func TestSpanAfterTheLateWindowBeginsANewPart(t *testing.T) {
+	inBubble(t, nil, func(t *testing.T, e *Engine, s *sink) {
+		e.observeNow(spanOf("a", 1))
+		after(11 * time.Second)
+		first := s.take()
+		after(10 * time.Minute)
+		_, late := e.Held()
+		require.Zero(t, late)
+		assert.Zero(t, e.observeNow(spanOf("a", 2)).Late)
+		after(5*time.Minute + time.Second)
+		second := s.take()
+		require.Len(t, second, 1)
+		assert.Equal(t, 0, second[0].Revision)
+		assert.NotEqual(t, first[0].Part, second[0].Part)
+		assert.Equal(t, 1, second[0].SpanCount)
+	})
+}
+
+func TestOverTheLimitTheRunQuietForLongestIsEvicted(t *testing.T) {
+	inBubble(t, func(c *Config) { c.OpenRuns = 2 }, func(t *testing.T, e *Engine, s *sink) {
+		e.observeNow(spanOf("a", 2))
+		after(time.Second)
+		e.observeNow(spanOf("b", 2))
+		after(time.Second)
+		e.observeNow(spanOf("a", 3)) // b is now quiet for longer
+		assert.Equal(t, 1, e.observeNow(spanOf("c", 2)).Evicted)
+		synctest.Wait() // at once, not at the next tick
+		got := s.take()
+		require.Len(t, got, 1)
+		assert.Equal(t, "b", got[0].RunID)
+		assert.Equal(t, run.Evicted, got[0].Completion)
+		open, _ := e.Held()
+		assert.Equal(t, 2, open)
+	})
+}
+
+func TestOverTheLimitOfLateRunsTheOldestIsLetGo(t *testing.T) {
+	inBubble(t, func(c *Config) { c.LateRuns = 1 }, func(t *testing.T, e *Engine, s *sink) {
+		e.observeNow(spanOf("a", 1))
+		after(time.Second)
+		e.observeNow(spanOf("b", 1))
+		after(11 * time.Second)
+		require.Len(t, s.take(), 2)
+		_, late := e.Held()
+		assert.Equal(t, 1, late)
+		assert.Zero(t, e.observeNow(spanOf("a", 2)).Late)
+		assert.Equal(t, 1, e.observeNow(spanOf("b", 2)).Late)
+	})
+}
+
+func TestRunAtItsSpanLimitSaysSo(t *testing.T) {
+	inBubble(t, func(c *Config) { c.SpansPerRun = 2 }, func(t *testing.T, e *Engine, s *sink) {
+		e.observeNow(spanOf("a", 1))
+		e.observeNow(spanOf("a", 2))
+		tally := e.observeNow(spanOf("a", 3))
+		assert.Equal(t, Tally{Full: 1}, tally)
+		after(11 * time.Second)
+		got := s.take()
+		require.Len(t, got, 1)
+		assert.Equal(t, 2, got[0].SpanCount)
+		assert.Equal(t, []string{"span_limit"}, got[0].Cost.Caveats)
+		assert.Equal(t, "lower_bound", got[0].Cost.Accuracy.String())
+	})
+}
+
+func TestShutdownSummarisesOpenRunsOnce(t *testing.T) {
+	inBubble(t, nil, func(t *testing.T, e *Engine, s *sink) {
+		e.observeNow(spanOf("told", 1))
+		after(11 * time.Second)
+		require.Len(t, s.take(), 1)
+		e.observeNow(spanOf("open", 2))
+		require.NoError(t, e.Shutdown(t.Context()))
+		got := s.take()
+		require.Len(t, got, 1)
+		assert.Equal(t, "open", got[0].RunID)
+		assert.Equal(t, run.Shutdown, got[0].Completion)
+		require.NoError(t, e.Shutdown(t.Context()))
+		require.Empty(t, s.take())
+	})
+}
+
+func TestShutdownWithoutStart(t *testing.T) {
+	e := New(testConfig(t), (&sink{}).emit)
+	require.NoError(t, e.Shutdown(t.Context()))
+}
+
+func TestRefusedSummariesAreSentAgainLaterEachTime(t *testing.T) {
+	inBubble(t, nil, func(t *testing.T, e *Engine, s *sink) {
+		s.answer(errors.New("not now"))
+		e.observeNow(spanOf("a", 1))
+		after(20 * time.Second)
+		require.Empty(t, s.take())
+		tried := s.calls
+		assert.Less(t, tried, 6, "it backs off")
+		pending, _ := e.Unsent()
+		assert.EqualValues(t, 1, pending)
+		s.answer(nil)
+		after(2 * time.Minute)
+		require.Len(t, s.take(), 1)
+		pending, rejected := e.Unsent()
+		assert.Zero(t, pending+rejected)
+	})
+}
+
+func TestSummariesRefusedForGoodAreGivenUpAndCounted(t *testing.T) {
+	inBubble(t, nil, func(t *testing.T, e *Engine, s *sink) {
+		s.answer(consumererror.NewPermanent(errors.New("never")))
+		e.observeNow(spanOf("a", 1))
+		after(11 * time.Second)
+		pending, rejected := e.Unsent()
+		assert.Zero(t, pending)
+		assert.EqualValues(t, 1, rejected)
+	})
+}
+
+func TestShutdownTellsOfWhatWasNotTaken(t *testing.T) {
+	inBubble(t, nil, func(t *testing.T, e *Engine, s *sink) {
+		s.answer(errors.New("not now"))
+		e.observeNow(spanOf("a", 1))
+		require.ErrorContains(t, e.Shutdown(t.Context()), "not now")
+		s.answer(nil)
+	})
+}
+
+// TestNoLockIsHeldDownstream: while the next component hangs, spans are taken
+// in. Under synctest a lock held across the wait would hang the test.
+func TestNoLockIsHeldDownstream(t *testing.T) {
+	config := testConfig(t)
+	synctest.Test(t, func(t *testing.T) {
+		hang := make(chan struct{})
+		e := New(config, func(context.Context, []run.Summary) error {
+			<-hang
+			return nil
+		})
+		e.Start()
+		e.observeNow(spanOf("a", 1))
+		after(11 * time.Second)
+		for id := range byte(10) {
+			e.observeNow(spanOf("b", id+1))
+		}
+		open, late := e.Held()
+		assert.Equal(t, []int{1, 1}, []int{open, late})
+		close(hang)
+		require.NoError(t, e.Shutdown(t.Context()))
+	})
+}
+
+// TestManyAtOnce is for the race detector: spans of shared runs from many
+// goroutines while runs close, are evicted and the engine shuts down.
+func TestManyAtOnce(t *testing.T) {
+	config := testConfig(t)
+	config.QuietPeriod, config.OpenRuns = 10*time.Millisecond, 8
+	s := &sink{}
+	e := New(config, s.emit)
+	e.Start()
+	var all sync.WaitGroup
+	for g := range 8 {
+		all.Go(func() {
+			for i := range 200 {
+				e.Observe(spanOf(fmt.Sprint("run-", (g+i)%16), byte(i%200+1)), time.Now())
+			}
+		})
+	}
+	all.Wait()
+	require.NoError(t, e.Shutdown(t.Context()))
+	require.NotEmpty(t, s.take())
+}

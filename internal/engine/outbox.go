@@ -1,0 +1,78 @@
+package engine
+
+import (
+	"context"
+	"errors"
+	"sync/atomic"
+	"time"
+
+	"go.opentelemetry.io/collector/consumer/consumererror"
+
+	"github.com/runrollup/runrollupprocessor/internal/run"
+)
+
+const (
+	outboxBatch = 200    // summaries handed over at once
+	outboxLimit = 20_000 // summaries kept while downstream refuses
+
+	backoffLeast = time.Second
+	backoffMost  = time.Minute
+)
+
+// outbox holds summaries until the next component has taken them. Its counts
+// may be read by anyone; the rest belongs to whoever summarises.
+type outbox struct {
+	waiting  []run.Summary
+	pending  atomic.Int64 // len(waiting) after the last flush
+	rejected atomic.Int64 // summaries given up: refused for good, or pushed out by newer ones
+
+	backoff time.Duration
+	retryAt time.Time
+	err     error // of the last attempt
+}
+
+// put adds a summary. Over the limit the one that waits longest is given up.
+func (o *outbox) put(s run.Summary) {
+	if len(o.waiting) >= outboxLimit {
+		o.waiting = o.waiting[1:]
+		o.rejected.Add(1)
+	}
+	o.waiting = append(o.waiting, s)
+}
+
+// flush hands over what waits. What is refused for now stays and is tried
+// again, later each time; what is refused for good is given up and counted.
+func (o *outbox) flush(ctx context.Context, emit func(context.Context, []run.Summary) error, now time.Time) {
+	defer func() { o.pending.Store(int64(len(o.waiting))) }()
+	if o.err != nil && now.Before(o.retryAt) {
+		return
+	}
+	for len(o.waiting) > 0 {
+		batch := o.waiting[:min(len(o.waiting), outboxBatch)]
+		o.err = emit(ctx, batch)
+		switch {
+		case o.err == nil:
+			o.backoff = 0
+		case consumererror.IsPermanent(o.err):
+			o.rejected.Add(int64(len(batch)))
+		default:
+			o.backoff = min(max(2*o.backoff, backoffLeast), backoffMost)
+			o.retryAt = now.Add(o.backoff)
+			return
+		}
+		o.waiting = o.waiting[len(batch):]
+	}
+	o.waiting = nil
+	o.err = nil
+}
+
+// hurry makes the next flush try at once.
+func (o *outbox) hurry() { o.retryAt = time.Time{} }
+
+// failure says what could not be handed over, for whoever has no later chance.
+func (o *outbox) failure() error {
+	if len(o.waiting) == 0 {
+		return nil
+	}
+	return errors.Join(errors.New("run summaries were not taken by the next component before shutdown"), o.err)
+}

@@ -1,0 +1,92 @@
+package engine
+
+import (
+	"context"
+	"time"
+
+	"github.com/runrollup/runrollupprocessor/internal/run"
+)
+
+// Start begins to hand out summaries. The context that the Collector starts
+// components with ends when they have started, so the work has one of its own.
+func (e *Engine) Start() {
+	ctx, cancel := context.WithCancel(context.Background())
+	e.stop = cancel
+	e.done = make(chan struct{})
+	go e.loop(ctx)
+}
+
+// tickLimit bounds how often, and how seldom, the engine looks for due runs.
+const (
+	tickLeast = 10 * time.Millisecond
+	tickMost  = time.Second
+)
+
+func (e *Engine) loop(ctx context.Context) {
+	defer close(e.done)
+	// A run is summarised up to a tick late; a tenth of the shortest wait is not felt.
+	tick := min(e.config.QuietPeriod, e.config.IdleTimeout, e.config.MaxDuration) / 10
+	ticker := time.NewTicker(min(max(tick, tickLeast), tickMost))
+	defer ticker.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case now := <-ticker.C:
+			e.summarise(ctx, e.take(now), now)
+		case <-e.wake:
+			now := time.Now()
+			e.summarise(ctx, e.take(now), now)
+		}
+	}
+}
+
+// Shutdown ends the ticker, waits for it, and summarises every run that has
+// not been told of as it is. It may be called without Start, and twice.
+func (e *Engine) Shutdown(ctx context.Context) error {
+	if e.stop != nil {
+		e.stop()
+		<-e.done
+	}
+	e.outbox.hurry()
+	e.summarise(ctx, e.takeAll(), time.Now())
+	return e.outbox.failure()
+}
+
+// takeAll empties the engine.
+func (e *Engine) takeAll() []job {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	jobs := e.evicted
+	e.evicted = nil
+	for e.open.Len() > 0 {
+		en := e.open.Front().Value.(*entry)
+		e.drop(en)
+		if en.changed {
+			jobs = append(jobs, job{en, en.run.Snapshot(), run.Shutdown})
+		}
+	}
+	for e.late.Len() > 0 {
+		e.drop(e.late.Front().Value.(*entry))
+	}
+	return jobs
+}
+
+// summarise makes the summaries of jobs, leaves out those that say nothing
+// new, and sends the rest.
+func (e *Engine) summarise(ctx context.Context, jobs []job, now time.Time) {
+	for i := range jobs {
+		j := &jobs[i]
+		s := run.Summarize(j.run, j.completion)
+		s.RunID, s.Part = j.entry.id, j.entry.part
+		if last := j.entry.last; last != nil {
+			s.Revise(last)
+			if s.Restates(last) {
+				continue
+			}
+		}
+		j.entry.last = &s
+		e.outbox.put(s)
+	}
+	e.outbox.flush(ctx, e.emit, now)
+}
