@@ -1,0 +1,288 @@
+package runrollupprocessor
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	"go.opentelemetry.io/collector/component"
+
+	"github.com/runrollup/runrollupprocessor/internal/botanu"
+	"github.com/runrollup/runrollupprocessor/internal/engine"
+	"github.com/runrollup/runrollupprocessor/internal/money"
+	"github.com/runrollup/runrollupprocessor/internal/run"
+)
+
+// Config is the configuration of the processor run_rollup. Every field has a
+// working default; README.md says what each does.
+type Config struct {
+	// QuietPeriod is how long nothing must have arrived for a run whose root
+	// span has arrived before it is summarised.
+	QuietPeriod time.Duration `mapstructure:"quiet_period"`
+	// IdleTimeout is the same for a run whose root span has not arrived.
+	IdleTimeout time.Duration `mapstructure:"idle_timeout"`
+	// MaxDuration is how long a run may be open before it is summarised as it
+	// is. It stays open, and is summarised again each further MaxDuration.
+	MaxDuration time.Duration `mapstructure:"max_duration"`
+	// LateWindow is how long a summarised run is held. Spans that arrive in it
+	// raise a revision; after it they begin a new part.
+	LateWindow time.Duration `mapstructure:"late_window"`
+	// Limits bound the state.
+	Limits LimitsConfig `mapstructure:"limits"`
+	// Attributes names the span and resource attributes that hold the identity.
+	Attributes AttributesConfig `mapstructure:"attributes"`
+	// CopyAttributes are further attributes of the run's root span, or else of
+	// its resource, to put on the summary.
+	CopyAttributes []string `mapstructure:"copy_attributes"`
+	// DropAttributes are attributes never to put on a summary.
+	DropAttributes []string `mapstructure:"drop_attributes"`
+	// Outcome says what outcomes are worth.
+	Outcome OutcomeConfig `mapstructure:"outcome"`
+	// Cost says where the cost of a call comes from.
+	Cost CostConfig `mapstructure:"cost"`
+
+	_ struct{} // fields are set by name
+}
+
+// LimitsConfig bounds the state. What happens at each limit is counted.
+type LimitsConfig struct {
+	// OpenRuns is how many runs may be open. Over it the run that has been
+	// quiet for longest is summarised early and let go.
+	OpenRuns int `mapstructure:"open_runs"`
+	// LateRuns is how many summarised runs may be held for late spans. Over it
+	// the one summarised longest ago is let go.
+	LateRuns int `mapstructure:"late_runs"`
+	// SpansPerRun is how many spans of one run are taken in. Further ones pass
+	// through, and the run's summary says that it misses them.
+	SpansPerRun int `mapstructure:"spans_per_run"`
+
+	_ struct{}
+}
+
+// AttributesConfig names the attributes that hold the identity of a run.
+type AttributesConfig struct {
+	RunID           string `mapstructure:"run_id"`
+	EventID         string `mapstructure:"event_id"`
+	Workflow        string `mapstructure:"workflow"`
+	WorkflowVersion string `mapstructure:"workflow_version"`
+	CustomerID      string `mapstructure:"customer_id"`
+	Environment     string `mapstructure:"environment"`
+	TenantID        string `mapstructure:"tenant_id"`
+	ParentRunID     string `mapstructure:"parent_run_id"`
+	RootRunID       string `mapstructure:"root_run_id"`
+	Attempt         string `mapstructure:"attempt"`
+	RetryOfRunID    string `mapstructure:"retry_of_run_id"`
+	Team            string `mapstructure:"team"`
+	CostCenter      string `mapstructure:"cost_center"`
+	Region          string `mapstructure:"region"`
+
+	_ struct{}
+}
+
+// OutcomeConfig says what outcomes are worth.
+type OutcomeConfig struct {
+	// Values gives the worth of one unit of a value type.
+	Values []ValueConfig `mapstructure:"values"`
+
+	_ struct{}
+}
+
+// ValueConfig is the worth of one unit of a value type.
+type ValueConfig struct {
+	ValueType string `mapstructure:"value_type"`
+	// ValuePerUnit is a decimal in USD of at most 12 digits after the point. It
+	// is a string, as YAML would make a float of a number.
+	ValuePerUnit string `mapstructure:"value_per_unit"`
+
+	_ struct{}
+}
+
+// CostConfig says where the cost of a call comes from.
+type CostConfig struct {
+	// Attributes are the operator's own: numeric span attributes that hold the
+	// whole cost of a call in USD. The first that is present is believed before
+	// any other source.
+	Attributes []string `mapstructure:"attributes"`
+
+	_ struct{}
+}
+
+func createDefaultConfig() component.Config {
+	return &Config{
+		QuietPeriod: 10 * time.Second,
+		IdleTimeout: 5 * time.Minute,
+		MaxDuration: time.Hour,
+		LateWindow:  10 * time.Minute,
+		Limits:      LimitsConfig{OpenRuns: 100_000, LateRuns: 500_000, SpansPerRun: 100_000},
+		Attributes: AttributesConfig{
+			RunID:           botanu.RunID,
+			EventID:         botanu.EventID,
+			Workflow:        botanu.Workflow,
+			WorkflowVersion: botanu.Version,
+			CustomerID:      botanu.Customer,
+			Environment:     botanu.Environment,
+			TenantID:        botanu.Tenant,
+			ParentRunID:     botanu.ParentRun,
+			RootRunID:       botanu.RootRun,
+			Attempt:         botanu.Attempt,
+			RetryOfRunID:    botanu.RetryOf,
+			Team:            botanu.Team,
+			CostCenter:      botanu.CostCenter,
+			Region:          botanu.Region,
+		},
+	}
+}
+
+// Bounds on what may be asked for. They are far from any sensible value, and
+// near enough that a slip of a unit is noticed.
+const (
+	durationLeast = 10 * time.Millisecond
+	durationMost  = 30 * 24 * time.Hour
+	keyLimit      = 256
+	listLimit     = 128
+)
+
+// Validate says what is wrong with a configuration: the field, the value and
+// the fix.
+func (c *Config) Validate() error {
+	return errors.Join(c.validateTimes(), c.Limits.validate(), c.Attributes.validate(), c.validateLists(), c.Outcome.validate())
+}
+
+func (c *Config) validateTimes() error {
+	var errs []error
+	for _, f := range []struct {
+		name  string
+		value time.Duration
+		least time.Duration
+	}{
+		{"quiet_period", c.QuietPeriod, durationLeast},
+		{"idle_timeout", c.IdleTimeout, durationLeast},
+		{"max_duration", c.MaxDuration, durationLeast},
+		{"late_window", c.LateWindow, 0},
+	} {
+		if f.value < f.least || f.value > durationMost {
+			errs = append(errs, fmt.Errorf("%s: %v is out of range; give a duration from %v to %v, such as \"30s\"", f.name, f.value, f.least, durationMost))
+		}
+	}
+	if len(errs) == 0 && c.QuietPeriod > c.MaxDuration {
+		errs = append(errs, fmt.Errorf("quiet_period: %v is longer than max_duration, %v: no run could end before it; make it shorter", c.QuietPeriod, c.MaxDuration))
+	}
+	return errors.Join(errs...)
+}
+
+func (l *LimitsConfig) validate() error {
+	var errs []error
+	for _, f := range []struct {
+		name  string
+		value int
+		least int
+	}{
+		{"open_runs", l.OpenRuns, 1},
+		{"late_runs", l.LateRuns, 0},
+		{"spans_per_run", l.SpansPerRun, 1},
+	} {
+		if f.value < f.least {
+			errs = append(errs, fmt.Errorf("limits::%s: %d is too few; give at least %d", f.name, f.value, f.least))
+		}
+	}
+	return errors.Join(errs...)
+}
+
+// keys are the attributes by the name of their field.
+func (a *AttributesConfig) keys() []struct{ field, key string } {
+	return []struct{ field, key string }{
+		{"run_id", a.RunID}, {"event_id", a.EventID}, {"workflow", a.Workflow}, {"workflow_version", a.WorkflowVersion},
+		{"customer_id", a.CustomerID}, {"environment", a.Environment}, {"tenant_id", a.TenantID},
+		{"parent_run_id", a.ParentRunID}, {"root_run_id", a.RootRunID}, {"attempt", a.Attempt},
+		{"retry_of_run_id", a.RetryOfRunID}, {"team", a.Team}, {"cost_center", a.CostCenter}, {"region", a.Region},
+	}
+}
+
+func (a *AttributesConfig) validate() error {
+	var errs []error
+	used := map[string]string{}
+	for _, k := range a.keys() {
+		switch other := used[k.key]; {
+		case k.key == "":
+			errs = append(errs, fmt.Errorf("attributes::%s: \"\" is no attribute; name one, or leave the field out for its default", k.field))
+		case len(k.key) > keyLimit:
+			errs = append(errs, fmt.Errorf("attributes::%s: %.20q… is %d bytes long; give at most %d", k.field, k.key, len(k.key), keyLimit))
+		case other != "":
+			errs = append(errs, fmt.Errorf("attributes::%s: %q is also the attribute of %s; give each its own", k.field, k.key, other))
+		default:
+			used[k.key] = k.field
+		}
+	}
+	return errors.Join(errs...)
+}
+
+// kept are the attributes without which a consumer cannot tell summaries apart.
+var kept = []string{botanu.RunID, botanu.Part, botanu.Revision}
+
+func (c *Config) validateLists() error {
+	var errs []error
+	for _, f := range []struct {
+		name string
+		keys []string
+	}{
+		{"copy_attributes", c.CopyAttributes}, {"drop_attributes", c.DropAttributes}, {"cost::attributes", c.Cost.Attributes},
+	} {
+		if len(f.keys) > listLimit {
+			errs = append(errs, fmt.Errorf("%s: %d attributes are too many; give at most %d", f.name, len(f.keys), listLimit))
+		}
+		for i, key := range f.keys {
+			switch {
+			case key == "" || len(key) > keyLimit:
+				errs = append(errs, fmt.Errorf("%s::%d: %.20q is no usable attribute; give a name of 1 to %d bytes", f.name, i, key, keyLimit))
+			case slices.Index(f.keys, key) < i:
+				errs = append(errs, fmt.Errorf("%s::%d: %q stands twice; remove one", f.name, i, key))
+			case f.name == "drop_attributes" && slices.Contains(kept, key):
+				errs = append(errs, fmt.Errorf("drop_attributes::%d: without %q summaries cannot be told apart; remove it from the list", i, key))
+			}
+		}
+	}
+	return errors.Join(errs...)
+}
+
+func (o *OutcomeConfig) validate() error {
+	var errs []error
+	used := map[string]bool{}
+	for i, v := range o.Values {
+		if v.ValueType == "" || used[v.ValueType] {
+			errs = append(errs, fmt.Errorf("outcome::values::%d::value_type: %q is empty or stands twice; name each value type once", i, v.ValueType))
+		}
+		used[v.ValueType] = true
+		if a, err := money.Parse(v.ValuePerUnit); err != nil || a < 0 {
+			errs = append(errs, fmt.Errorf("outcome::values::%d::value_per_unit: %q is no amount of USD; give a decimal in quotes, such as \"12.50\"", i, v.ValuePerUnit))
+		}
+	}
+	return errors.Join(errs...)
+}
+
+// worth is the value of one unit by value type. The configuration is valid.
+func (o *OutcomeConfig) worth() map[string]money.Amount {
+	worth := map[string]money.Amount{}
+	for _, v := range o.Values {
+		worth[v.ValueType], _ = money.Parse(v.ValuePerUnit)
+	}
+	return worth
+}
+
+// engine is what the configuration means to the engine, without the card.
+func (c *Config) engine() engine.Config {
+	return engine.Config{
+		QuietPeriod: c.QuietPeriod, IdleTimeout: c.IdleTimeout, MaxDuration: c.MaxDuration, LateWindow: c.LateWindow,
+		OpenRuns: c.Limits.OpenRuns, LateRuns: c.Limits.LateRuns, SpansPerRun: c.Limits.SpansPerRun,
+		RunIDKey: c.Attributes.RunID,
+		IdentityKeys: [run.Fields]string{
+			run.Event: c.Attributes.EventID, run.Workflow: c.Attributes.Workflow, run.Version: c.Attributes.WorkflowVersion,
+			run.Customer: c.Attributes.CustomerID, run.Environment: c.Attributes.Environment, run.Tenant: c.Attributes.TenantID,
+			run.ParentRun: c.Attributes.ParentRunID, run.RootRun: c.Attributes.RootRunID, run.Attempt: c.Attributes.Attempt,
+			run.RetryOf: c.Attributes.RetryOfRunID, run.Team: c.Attributes.Team, run.CostCenter: c.Attributes.CostCenter,
+			run.Region: c.Attributes.Region,
+		},
+		CopyAttributes: c.CopyAttributes,
+		CostAttributes: c.Cost.Attributes,
+	}
+}
