@@ -1,0 +1,68 @@
+# Every target works on a fresh machine with Go alone, unless its line says
+# what else it takes.
+
+COLLECTOR := bin/otelcol-runrollup
+MODULES   := . demo e2e
+
+.PHONY: help
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## /{printf "  %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+.PHONY: build
+build: ## build the collector with run_rollup in it, as bin/otelcol-runrollup
+	@mkdir -p bin
+	go -C tools build -o ../bin/builder go.opentelemetry.io/collector/cmd/builder
+	bin/builder --config builder-config.yaml
+	cp _build/otelcol-runrollup $(COLLECTOR)
+
+.PHONY: test
+test: ## run all unit, property and law tests with the race detector
+	go test -race ./...
+
+.PHONY: demo
+demo: build ## play recorded runs into the collector and print the cost per outcome
+	go -C demo run .
+
+.PHONY: e2e
+e2e: build ## send recorded traces to the built collector and hold its summaries against the truth
+	go -C e2e test -count=1 ./...
+
+.PHONY: lint
+lint: ## golangci-lint over every module
+	@mkdir -p bin
+	go -C tools build -o ../bin/golangci-lint github.com/golangci/golangci-lint/v2/cmd/golangci-lint
+	@for m in $(MODULES); do echo "lint $$m"; (cd $$m && $(CURDIR)/bin/golangci-lint run ./...) || exit 1; done
+
+.PHONY: generate
+generate: ## write what mdatagen makes of metadata.yaml
+	@mkdir -p bin
+	go -C tools build -o ../bin/mdatagen go.opentelemetry.io/collector/cmd/mdatagen
+# mdatagen names the package by the folder it is called in, and a clone may be
+# called anything: it is shown the repository under the package's own name.
+	ln -sfn .. bin/runrollupprocessor
+	bin/mdatagen bin/runrollupprocessor/metadata.yaml
+	chmod 644 documentation.md generated_*.go internal/metadata/*.go internal/metadatatest/*.go
+
+.PHONY: bench
+bench: ## benchmarks: time, bytes and allocations
+	go test -run '^$$' -bench . -benchmem ./...
+
+FUZZTIME ?= 30s
+.PHONY: fuzz
+fuzz: ## fuzz everything that reads bytes, FUZZTIME each (30s)
+	@go list -f '{{.Dir}} {{join .TestGoFiles " "}} {{join .XTestGoFiles " "}}' ./... | while read dir files; do \
+	  for f in $$files; do \
+	    sed -n 's/^func \(Fuzz[A-Za-z0-9_]*\)(.*/\1/p' $$dir/$$f | while read name; do \
+	      echo "fuzz $$name in $$dir"; go -C $$dir test -run '^$$' -fuzz "^$$name\$$" -fuzztime $(FUZZTIME) . || exit 1; \
+	    done || exit 1; \
+	  done || exit 1; \
+	done
+
+RATECARD_VERSION ?= 0.1.8
+.PHONY: ratecard
+ratecard: ## refresh the embedded rate card and print what changed (takes npm and node)
+	tools/ratecard/refresh.sh $(RATECARD_VERSION)
+
+.PHONY: clean
+clean: ## remove what the other targets made
+	rm -rf bin _build demo/out
