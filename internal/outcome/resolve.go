@@ -82,9 +82,6 @@ func (o *Outcome) infer(root *Span, cancelled, idle bool) {
 		o.take(Timeout, FromInference, at)
 	case root != nil && root.Failed:
 		o.take(Failed, FromInference, at)
-		if root.Claim != nil {
-			o.ErrorType = root.Claim.ErrorType
-		}
 	case root == nil && idle:
 		o.take(Abandoned, FromInference, 0)
 	default:
@@ -110,8 +107,8 @@ func (o *Outcome) fill(said *sayings) {
 	if c := said.closing.statement; c != nil && !o.hasValue() {
 		o.ValueType, o.Amount = c.ValueType, c.Amount
 	}
-	if o.ErrorType == "" && o.Source == FromCompleted {
-		o.ErrorType = said.completed.statement.ErrorType
+	if o.Status == Failed && o.ErrorType == "" {
+		o.ErrorType = said.failure()
 	}
 }
 
@@ -213,6 +210,18 @@ func (s *sayings) emission() *newest {
 		return &s.any
 	}
 	return nil
+}
+
+// failure is what a failed run failed of, where no statement of the outcome
+// says it: run.completed that agrees, else the error of the root span.
+func (s *sayings) failure() string {
+	if s.completed.status == Failed && s.completed.statement.ErrorType != "" {
+		return s.completed.statement.ErrorType
+	}
+	if s.root != nil && s.root.Failed && s.root.Claim != nil {
+		return s.root.Claim.ErrorType
+	}
+	return ""
 }
 
 // survey goes once over the spans and keeps the most believed of each.

@@ -88,6 +88,20 @@ func TestOrderOfBelief(t *testing.T) {
 			want:  Outcome{Status: Failed, Source: FromCompleted, Time: 90, ErrorType: "ValueError"},
 		},
 		{
+			name: "3: the error class of run.completed goes with a failure that an attribute states, as SDKs write it",
+			spans: []Span{root(Claim{
+				Attributes: Statement{Status: "failed"}, Completed: Statement{Time: 90, Status: "failure", ErrorType: "ToolTimeout"},
+			})},
+			want: Outcome{Status: Failed, Source: FromAttribute, Time: 100, ErrorType: "ToolTimeout"},
+		},
+		{
+			name: "3: and not with another status",
+			spans: []Span{root(Claim{
+				Attributes: Statement{Status: "partial"}, Completed: Statement{Time: 90, Status: "failure", ErrorType: "ToolTimeout"},
+			})},
+			want: Outcome{Status: Partial, Source: FromAttribute, Time: 100},
+		},
+		{
 			name:  "4: the run says it was cancelled",
 			spans: []Span{root(Claim{Cancelled: true, Deadline: 50})},
 			want:  Outcome{Status: Canceled, Source: FromInference, Time: 100},
