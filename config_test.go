@@ -1,0 +1,121 @@
+package runrollupprocessor
+
+import (
+	"os"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+	"go.opentelemetry.io/collector/component/componenttest"
+	"go.opentelemetry.io/collector/confmap"
+	"go.yaml.in/yaml/v3"
+)
+
+// TestDefaultConfig: `run_rollup:` alone is a valid configuration, and the
+// defaults are those of the contract, section 8.
+func TestDefaultConfig(t *testing.T) {
+	require.NoError(t, componenttest.CheckConfigStruct(createDefaultConfig()))
+	c := configOf(t, map[string]any{})
+	require.NoError(t, c.Validate())
+	documented := configOf(t, map[string]any{
+		"quiet_period": "10s", "idle_timeout": "5m", "max_duration": "1h", "late_window": "10m",
+		"limits":     map[string]any{"open_runs": 100000, "late_runs": 500000, "spans_per_run": 100000},
+		"attributes": map[string]any{"run_id": "botanu.run_id", "event_id": "botanu.event_id"},
+	})
+	assert.Equal(t, documented, c)
+}
+
+// TestValidateNamesFieldValueAndFix: for each thing that can be wrong.
+func TestValidateNamesFieldValueAndFix(t *testing.T) {
+	for _, tc := range []struct {
+		name   string
+		config map[string]any
+		want   string
+	}{
+		{"no time", map[string]any{"quiet_period": 0}, `quiet_period: 0s is out of range; give a duration from 10ms to 720h0m0s, such as "30s"`},
+		{"too long", map[string]any{"idle_timeout": "1000h"}, `idle_timeout: 1000h0m0s is out of range; give a duration from`},
+		{"negative", map[string]any{"late_window": "-1s"}, `late_window: -1s is out of range; give a duration from 0s`},
+		{"never quiet", map[string]any{"quiet_period": "2h"}, `quiet_period: 2h0m0s is longer than max_duration, 1h0m0s: no run could end before it; make it shorter`},
+		{"no runs", map[string]any{"limits": map[string]any{"open_runs": 0}}, `limits::open_runs: 0 is too few; give at least 1`},
+		{"no spans", map[string]any{"limits": map[string]any{"spans_per_run": -1}}, `limits::spans_per_run: -1 is too few; give at least 1`},
+		{"empty key", map[string]any{"attributes": map[string]any{"event_id": ""}}, `attributes::event_id: "" is no attribute; name one, or leave the field out for its default`},
+		{"key twice", map[string]any{"attributes": map[string]any{"team": "botanu.region"}}, `attributes::region: "botanu.region" is also the attribute of team; give each its own`},
+		{"long key", map[string]any{"attributes": map[string]any{"team": strings.Repeat("x", 300)}}, `attributes::team: "xxxxxxxxxxxxxxxxxxxx"… is 300 bytes long; give at most 256`},
+		{"copied twice", map[string]any{"copy_attributes": []any{"a", "a"}}, `copy_attributes::1: "a" stands twice; remove one`},
+		{"copy nothing", map[string]any{"copy_attributes": []any{""}}, `copy_attributes::0: "" is no usable attribute; give a name of 1 to 256 bytes`},
+		{"drop the key", map[string]any{"drop_attributes": []any{"botanu.run.part"}}, `drop_attributes::0: without "botanu.run.part" summaries cannot be told apart; remove it from the list`},
+		{"float value", map[string]any{"outcome": map[string]any{"values": []any{map[string]any{"value_type": "t", "value_per_unit": "1/3"}}}}, `outcome::values::0::value_per_unit: "1/3" is no amount of USD; give a decimal in quotes, such as "12.50"`},
+		{"value twice", map[string]any{"outcome": map[string]any{"values": []any{
+			map[string]any{"value_type": "t", "value_per_unit": "1"}, map[string]any{"value_type": "t", "value_per_unit": "2"},
+		}}}, `outcome::values::1::value_type: "t" is empty or stands twice; name each value type once`},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			require.ErrorContains(t, configOf(t, tc.config).Validate(), tc.want)
+		})
+	}
+}
+
+// TestMisfitsNameFieldValueAndFix: what does not even fit the fields.
+func TestMisfitsNameFieldValueAndFix(t *testing.T) {
+	for _, tc := range []struct {
+		config map[string]any
+		want   string
+	}{
+		{map[string]any{"quite_period": "10s"}, `quite_period: there is no such key; did you mean quiet_period? The keys are attributes, copy_attributes, cost,`},
+		{map[string]any{"limits": map[string]any{"openruns": 1}}, `limits::openruns: there is no such key; did you mean open_runs? The keys are late_runs, open_runs, spans_per_run`},
+		{map[string]any{"quiet_period": "soon"}, `quiet_period: "soon" is no duration; give one such as "30s" or "5m"`},
+		{map[string]any{"quiet_period": 1.5}, `quiet_period: 1.5 is no duration; give one such as "30s" or "5m"`},
+		{map[string]any{"limits": map[string]any{"open_runs": "many"}}, `limits::open_runs: "many" is no whole number; give one such as 100000`},
+		{map[string]any{"limits": 5}, `limits: 5 is no map of keys`},
+		{map[string]any{"copy_attributes": "a"}, `copy_attributes: "a" is no list; give one such as [a, b]`},
+		{map[string]any{"outcome": map[string]any{"values": []any{map[string]any{"value_type": "t", "value_per_unit": 12.5}}}},
+			`outcome::values::0::value_per_unit: 12.5 is no text; give it in quotes`},
+	} {
+		err := confmap.NewFromStringMap(tc.config).Unmarshal(createDefaultConfig())
+		require.ErrorContains(t, err, tc.want)
+	}
+}
+
+// yamlBlock is a fenced block of YAML in a page.
+var yamlBlock = regexp.MustCompile("(?s)```yaml\n(.*?)```")
+
+// TestEveryYAMLInThePagesLoads: what a page shows under run_rollup is a valid
+// configuration, in whole collector files and in fragments.
+func TestEveryYAMLInThePagesLoads(t *testing.T) {
+	pages, err := filepath.Glob("docs/*.md")
+	require.NoError(t, err)
+	pages = append(pages, "README.md")
+	files, err := filepath.Glob("examples/*/*.yaml")
+	require.NoError(t, err)
+	loaded := 0
+	for _, page := range append(pages, files...) {
+		text, err := os.ReadFile(page)
+		require.NoError(t, err)
+		blocks := []string{string(text)}
+		if strings.HasSuffix(page, ".md") {
+			blocks = nil
+			for _, m := range yamlBlock.FindAllStringSubmatch(string(text), -1) {
+				blocks = append(blocks, m[1])
+			}
+		}
+		for _, block := range blocks {
+			var root map[string]any
+			require.NoError(t, yaml.Unmarshal([]byte(block), &root), "%s:\n%s", page, block)
+			if processors, ok := root["processors"].(map[string]any); ok {
+				root = processors
+			}
+			for name, raw := range root {
+				if name != "run_rollup" && !strings.HasPrefix(name, "run_rollup/") {
+					continue
+				}
+				m, _ := raw.(map[string]any)
+				require.NoError(t, configOf(t, m).Validate(), "%s:\n%s", page, block)
+				loaded++
+			}
+		}
+	}
+	assert.GreaterOrEqual(t, loaded, 3)
+}
