@@ -18,6 +18,7 @@ build: ## build the collector with run_rollup in it, as bin/otelcol-runrollup
 .PHONY: test
 test: ## run all unit, property and law tests with the race detector
 	go test -race ./...
+	go -C demo test ./...
 
 .PHONY: demo
 demo: build ## play recorded runs into the collector and print the cost per outcome
@@ -62,6 +63,14 @@ RATECARD_VERSION ?= 0.1.8
 .PHONY: ratecard
 ratecard: ## refresh the embedded rate card and print what changed (takes npm and node)
 	tools/ratecard/refresh.sh $(RATECARD_VERSION)
+
+.PHONY: ratecard-check
+ratecard-check: ## price random calls here and by the genai-prices package, and compare (takes npm and node)
+	tools/ratecard/differential.sh
+
+.PHONY: reconcile
+reconcile: ## hold the tokens of every recorded run against its provider's invoice
+	go run ./internal/reconcile/cmd testdata/captures
 
 .PHONY: clean
 clean: ## remove what the other targets made
