@@ -54,7 +54,7 @@ fuzz: ## fuzz everything that reads bytes, FUZZTIME each (30s)
 	@go list -f '{{.Dir}} {{join .TestGoFiles " "}} {{join .XTestGoFiles " "}}' ./... | while read dir files; do \
 	  for f in $$files; do \
 	    sed -n 's/^func \(Fuzz[A-Za-z0-9_]*\)(.*/\1/p' $$dir/$$f | while read name; do \
-	      echo "fuzz $$name in $$dir"; go -C $$dir test -run '^$$' -fuzz "^$$name\$$" -fuzztime $(FUZZTIME) . || exit 1; \
+	      echo "fuzz $$name in $$dir"; go -C $$dir test -run '^$$' -fuzz "^$$name\$$" -fuzztime $(FUZZTIME) -fuzzminimizetime 10x . || exit 1; \
 	    done || exit 1; \
 	  done || exit 1; \
 	done
