@@ -10,6 +10,7 @@ import (
 
 	"github.com/runrollup/runrollupprocessor/internal/botanu"
 	"github.com/runrollup/runrollupprocessor/internal/engine"
+	"github.com/runrollup/runrollupprocessor/internal/extract"
 	"github.com/runrollup/runrollupprocessor/internal/money"
 	"github.com/runrollup/runrollupprocessor/internal/run"
 )
@@ -104,6 +105,9 @@ type CostConfig struct {
 	// whole cost of a call in USD. The first that is present is believed before
 	// any other source.
 	Attributes []string `mapstructure:"attributes"`
+	// Explain adds a span event to the summary for each record, at most 100,
+	// that says why it was billed or not.
+	Explain bool `mapstructure:"explain"`
 
 	_ struct{}
 }
@@ -274,15 +278,18 @@ func (c *Config) engine() engine.Config {
 	return engine.Config{
 		QuietPeriod: c.QuietPeriod, IdleTimeout: c.IdleTimeout, MaxDuration: c.MaxDuration, LateWindow: c.LateWindow,
 		OpenRuns: c.Limits.OpenRuns, LateRuns: c.Limits.LateRuns, SpansPerRun: c.Limits.SpansPerRun,
-		RunIDKey: c.Attributes.RunID,
-		IdentityKeys: [run.Fields]string{
-			run.Event: c.Attributes.EventID, run.Workflow: c.Attributes.Workflow, run.Version: c.Attributes.WorkflowVersion,
-			run.Customer: c.Attributes.CustomerID, run.Environment: c.Attributes.Environment, run.Tenant: c.Attributes.TenantID,
-			run.ParentRun: c.Attributes.ParentRunID, run.RootRun: c.Attributes.RootRunID, run.Attempt: c.Attributes.Attempt,
-			run.RetryOf: c.Attributes.RetryOfRunID, run.Team: c.Attributes.Team, run.CostCenter: c.Attributes.CostCenter,
-			run.Region: c.Attributes.Region,
+		Summary: run.Options{Explain: c.Cost.Explain},
+		Extract: extract.Config{
+			RunIDKey: c.Attributes.RunID,
+			IdentityKeys: [run.Fields]string{
+				run.Event: c.Attributes.EventID, run.Workflow: c.Attributes.Workflow, run.Version: c.Attributes.WorkflowVersion,
+				run.Customer: c.Attributes.CustomerID, run.Environment: c.Attributes.Environment, run.Tenant: c.Attributes.TenantID,
+				run.ParentRun: c.Attributes.ParentRunID, run.RootRun: c.Attributes.RootRunID, run.Attempt: c.Attributes.Attempt,
+				run.RetryOf: c.Attributes.RetryOfRunID, run.Team: c.Attributes.Team, run.CostCenter: c.Attributes.CostCenter,
+				run.Region: c.Attributes.Region,
+			},
+			CopyAttributes: c.CopyAttributes,
+			CostAttributes: c.Cost.Attributes,
 		},
-		CopyAttributes: c.CopyAttributes,
-		CostAttributes: c.Cost.Attributes,
 	}
 }

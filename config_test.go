@@ -69,6 +69,7 @@ func TestMisfitsNameFieldValueAndFix(t *testing.T) {
 		{map[string]any{"quiet_period": "soon"}, `quiet_period: "soon" is no duration; give one such as "30s" or "5m"`},
 		{map[string]any{"quiet_period": 1.5}, `quiet_period: 1.5 is no duration; give one such as "30s" or "5m"`},
 		{map[string]any{"limits": map[string]any{"open_runs": "many"}}, `limits::open_runs: "many" is no whole number; give one such as 100000`},
+		{map[string]any{"cost": map[string]any{"explain": "yes"}}, `cost::explain: "yes" is neither true nor false; give one of them, without quotes`},
 		{map[string]any{"limits": 5}, `limits: 5 is no map of keys`},
 		{map[string]any{"copy_attributes": "a"}, `copy_attributes: "a" is no list; give one such as [a, b]`},
 		{map[string]any{"outcome": map[string]any{"values": []any{map[string]any{"value_type": "t", "value_per_unit": 12.5}}}},

@@ -71,6 +71,10 @@ func misfit(v any, field reflect.Type, path string) error {
 		if _, ok := v.(string); !ok {
 			return fmt.Errorf("%s: %#v is no text; give it in quotes", path, v)
 		}
+	case reflect.Bool:
+		if _, ok := v.(bool); !ok {
+			return fmt.Errorf("%s: %#v is neither true nor false; give one of them, without quotes", path, v)
+		}
 	case reflect.Int:
 		if !isWhole(v) {
 			return fmt.Errorf("%s: %#v is no whole number; give one such as 100000", path, v)

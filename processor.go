@@ -38,7 +38,7 @@ func newProcessor(set processor.Settings, c *Config, next consumer.Traces) (*rol
 		logger: set.Logger,
 	}
 	config := c.engine()
-	config.Card = card
+	config.Extract.Card = card
 	p.engine = engine.New(config, p.emit)
 	p.metrics, err = newTelemetry(set.TelemetrySettings, p.engine, c.Limits)
 	return p, err

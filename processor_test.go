@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"errors"
+	"fmt"
 	"maps"
 	"os"
 	"path/filepath"
@@ -182,6 +183,9 @@ func described(t *testing.T, span ptrace.Span, origin time.Time) map[string]any 
 	if n := span.Links().Len(); n > 0 {
 		m["(links)"] = n
 	}
+	if calls := callNotes(span, origin); len(calls) > 0 {
+		m["(calls)"] = calls
+	}
 	for k, v := range span.Attributes().AsRaw() {
 		short := strings.TrimPrefix(k, "botanu.")
 		switch v := v.(type) {
@@ -215,6 +219,32 @@ func described(t *testing.T, span ptrace.Span, origin time.Time) map[string]any 
 		}
 	}
 	return m
+}
+
+// callNotes are the span events that explain the bill, a line each.
+func callNotes(span ptrace.Span, origin time.Time) []any {
+	var lines []any
+	for _, ev := range span.Events().All() {
+		if ev.Name() != botanu.CallNote {
+			continue
+		}
+		a := ev.Attributes().AsRaw()
+		last := func(id string) string { s, _ := a[id].(string); return s[len(s)-2:] }
+		line := fmt.Sprint(ev.Timestamp().AsTime().Sub(origin), " ", a[botanu.CallVerdict])
+		if a[botanu.CallReason] != nil {
+			line += fmt.Sprint(" ", a[botanu.CallReason])
+		}
+		line += " " + last(botanu.CallSpanID)
+		if a[botanu.CallBySpanID] != nil {
+			line += " by " + last(botanu.CallBySpanID)
+		}
+		if a[botanu.CallOutput] != nil {
+			line += fmt.Sprintf(" %s %d+%d+%d/%d %s %s", a[botanu.ModelName], a[botanu.CallInputUncached], a[botanu.CallCacheRead],
+				a[botanu.CallCacheWrite], a[botanu.CallOutput], a[botanu.CallCostExact], a[botanu.CallCostSource])
+		}
+		lines = append(lines, line)
+	}
+	return lines
 }
 
 // metricOf is the sum over a metric's attributes. Name may end in an attribute

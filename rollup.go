@@ -82,6 +82,43 @@ func (w *spanWriter) span(span ptrace.Span, s *run.Summary) {
 	for i := range s.ModelIncrease {
 		putModel(span.Events().AppendEmpty(), s, i)
 	}
+	for i := range s.Notes[:min(len(s.Notes), noteLimit)] {
+		putNote(span.Events().AppendEmpty(), &s.Notes[i])
+	}
+}
+
+// noteLimit bounds the records of a run that are explained.
+const noteLimit = 100
+
+// putNote writes why a record was billed or not.
+func putNote(ev ptrace.SpanEvent, n *run.Note) {
+	ev.SetName(botanu.CallNote)
+	ev.SetTimestamp(pcommon.Timestamp(n.Start))
+	a := ev.Attributes()
+	a.PutStr(botanu.CallVerdict, string(n.Verdict))
+	put(a, botanu.CallReason, n.Reason)
+	a.PutStr(botanu.CallTraceID, pcommon.TraceID(n.Span.Trace).String())
+	a.PutStr(botanu.CallSpanID, pcommon.SpanID(n.Span.Span).String())
+	if n.By != nil {
+		a.PutStr(botanu.CallBySpanID, pcommon.SpanID(n.By.Span).String())
+	}
+	put(a, botanu.CallScope, n.Record.Scope)
+	put(a, botanu.ModelProvider, n.Record.Provider)
+	put(a, botanu.ModelName, n.Record.Model())
+	if n.Call == nil {
+		return
+	}
+	if n.Call.HasUsage {
+		a.PutInt(botanu.CallInputUncached, n.Call.Tokens.InputUncached())
+		a.PutInt(botanu.CallCacheRead, n.Call.Tokens.CacheReadTotal())
+		a.PutInt(botanu.CallCacheWrite, n.Call.Tokens.CacheWrite())
+		a.PutInt(botanu.CallOutput, n.Call.Tokens.OutputTotal())
+	}
+	if n.Line.Known {
+		a.PutStr(botanu.CallCostExact, n.Line.Total.String())
+	}
+	a.PutStr(botanu.CallCostSource, string(n.Line.Source))
+	putList(a, botanu.CallCaveats, (n.Call.Caveats | n.Line.Caveats).Codes())
 }
 
 // spanID follows from the run, its part and the revision, so that a summary

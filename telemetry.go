@@ -8,6 +8,7 @@ import (
 	"go.opentelemetry.io/otel/metric"
 
 	"github.com/runrollup/runrollupprocessor/internal/engine"
+	"github.com/runrollup/runrollupprocessor/internal/extract"
 	"github.com/runrollup/runrollupprocessor/internal/metadata"
 	"github.com/runrollup/runrollupprocessor/internal/run"
 )
@@ -15,7 +16,7 @@ import (
 // telemetry is what the processor says of itself. documentation.md lists it.
 type telemetry struct {
 	builder *metadata.TelemetryBuilder
-	reasons [engine.Reasons]metric.AddOption
+	reasons [extract.Reasons]metric.AddOption
 }
 
 func newTelemetry(set component.TelemetrySettings, e *engine.Engine, limits LimitsConfig) (*telemetry, error) {
@@ -24,7 +25,7 @@ func newTelemetry(set component.TelemetrySettings, e *engine.Engine, limits Limi
 		return nil, err
 	}
 	t := &telemetry{builder: b}
-	for r, name := range engine.ReasonNames {
+	for r, name := range extract.ReasonNames {
 		t.reasons[r] = metric.WithAttributeSet(attribute.NewSet(attribute.String("reason", name)))
 	}
 	observe := func(read func() int64) metric.Int64Callback {

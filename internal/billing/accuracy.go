@@ -58,6 +58,7 @@ func (a Accuracy) With(b Accuracy) Accuracy {
 //	usage_estimated, usage_conflict  estimate     numbers of unknown error
 //	attribution_suspect              estimate     a call too many here is one too few elsewhere
 //	tier_assumed, tier_unpriced      estimate     the rate may be the wrong one
+//	cost_estimated                   estimate     somebody's list price, at some time
 //
 // A code is here even where the difference is likely to be nothing: a run
 // marked exact although its spans gave a sign of the difference is the worst

@@ -29,13 +29,14 @@ const (
 	Currency                               // a cost in another currency
 	SpanLimit                              // more spans than a run may hold
 	Overflow                               // a sum left the range of amounts
+	CostEstimated                          // priced by an instrumentation's own estimate
 	end
 )
 
 var caveatCodes = [...]string{
 	"usage_missing", "usage_estimated", "usage_inexact", "usage_conflict", "cache_assumed", "cache_ttl_assumed",
 	"cache_unreported", "tier_assumed", "residual", "possible_duplicate", "attribution_suspect", "unpriced_calls",
-	"tier_unpriced", "sampled", "currency", "span_limit", "overflow",
+	"tier_unpriced", "sampled", "currency", "span_limit", "overflow", "cost_estimated",
 }
 
 // Has reports whether all of the given caveats are set.

@@ -13,6 +13,7 @@ const (
 	RunSummary   = "botanu.run.summary"   // the span that sums a run up
 	EventSummary = "botanu.event.summary" // the span that sums an event up
 	ModelUsage   = "botanu.model_usage"   // span event of a run summary, one a provider and model
+	CallNote     = "botanu.call"          // span event of a run summary: why a record was billed or not
 
 	RunSpanPrefix  = "botanu.run/"            // a run's own root span: this and the workflow
 	OutcomeEmitted = "botanu.outcome_emitted" // span event: somebody states an outcome
@@ -136,4 +137,22 @@ const (
 	UsageOutput        = "botanu.usage.output"
 	UsageCostExact     = "botanu.usage.cost_exact"
 	IncreaseSuffix     = "_increase"
+)
+
+// Attributes of the span event [CallNote], beside [ModelProvider] and
+// [ModelName].
+const (
+	CallVerdict       = "botanu.call.verdict" // billed, merged or discarded
+	CallReason        = "botanu.call.reason"  // why it was not billed by itself
+	CallTraceID       = "botanu.call.trace_id"
+	CallSpanID        = "botanu.call.span_id"
+	CallBySpanID      = "botanu.call.by_span_id" // the span that stands for it
+	CallScope         = "botanu.call.scope"      // instrumentation scope
+	CallInputUncached = "botanu.call.input_uncached"
+	CallCacheRead     = "botanu.call.cache_read"
+	CallCacheWrite    = "botanu.call.cache_write"
+	CallOutput        = "botanu.call.output"
+	CallCostExact     = "botanu.call.cost_exact"
+	CallCostSource    = "botanu.call.cost_source"
+	CallCaveats       = "botanu.call.caveats"
 )

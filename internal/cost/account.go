@@ -70,17 +70,20 @@ type Bill struct {
 	Caveats   []string // sorted
 }
 
-// Of adds up the cost of a run's calls. quote gives the rates that were found
-// for the record of a span when it arrived, nil where there were none.
-func Of(b *billing.Bill, quote func(span int) *ratecard.Quote) Bill {
+// Of adds up the cost of a run's calls, and gives the price of each. quote
+// gives the rates that were found for the record of a span when it arrived,
+// nil where there were none.
+func Of(b *billing.Bill, quote func(span int) *ratecard.Quote) (Bill, []Line) {
 	bill := Bill{Source: Nowhere}
+	lines := make([]Line, len(b.Calls))
 	bill.discard(b)
 	caveats := b.Caveats
 	models := map[[2]string]*Account{}
 	for i := range b.Calls {
 		call := &b.Calls[i]
-		p := price(call, quote)
-		caveats |= p.caveats
+		lines[i] = price(call, quote)
+		p := &lines[i]
+		caveats |= p.Caveats
 		if call.Record.Cost.Currency != "" {
 			caveats |= billing.Currency
 		}
@@ -90,11 +93,11 @@ func Of(b *billing.Bill, quote func(span int) *ratecard.Quote) Bill {
 			m = &Account{}
 			models[key] = m
 		}
-		m.add(call, &p)
-		bill.add(call, &p)
-		bill.from(p.source)
-		if p.card != "" && !slices.Contains(bill.Cards, p.card) {
-			bill.Cards = append(bill.Cards, p.card)
+		m.add(call, p)
+		bill.add(call, p)
+		bill.from(p.Source)
+		if p.Card != "" && !slices.Contains(bill.Cards, p.Card) {
+			bill.Cards = append(bill.Cards, p.Card)
 		}
 	}
 	slices.Sort(bill.Cards)
@@ -111,5 +114,5 @@ func Of(b *billing.Bill, quote func(span int) *ratecard.Quote) Bill {
 	if !bill.Known {
 		bill.Accuracy = billing.Unknown
 	}
-	return bill
+	return bill, lines
 }

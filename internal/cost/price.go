@@ -10,39 +10,44 @@ import (
 	"github.com/runrollup/runrollupprocessor/internal/ratecard"
 )
 
-// priced is the price of one call.
-type priced struct {
-	source   Source
-	parts    Parts
-	total    money.Amount
-	known    bool
+// Line is the price of one call.
+type Line struct {
+	Source  Source
+	Parts   Parts
+	Total   money.Amount
+	Known   bool
+	Card    string // id and digest of the rate card that priced it
+	Caveats billing.Caveats
+
 	overflow bool
-	card     string
-	caveats  billing.Caveats
 }
 
 // price believes, in this order: what the operator, the provider or a gateway
 // reported of the call, the rate card, an instrumentation's own estimate
 // (contract, section 5).
-func price(call *billing.Call, quote func(int) *ratecard.Quote) priced {
+func price(call *billing.Call, quote func(int) *ratecard.Quote) Line {
 	stated := call.Record.Cost
 	if stated.Class != genai.NoCost && stated.Class != genai.LocalCost {
 		return ofStated(stated)
 	}
-	if p := ofCard(call, quote); p.known || p.overflow || stated.Class == genai.NoCost {
+	if p := ofCard(call, quote); p.Known || p.overflow || stated.Class == genai.NoCost {
 		return p
 	}
 	return ofStated(stated)
 }
 
-func ofStated(c genai.Cost) priced {
-	return priced{source: reported[c.Class], parts: Parts{Unsplit: c.Total}, total: c.Total, known: true}
+func ofStated(c genai.Cost) Line {
+	l := Line{Source: reported[c.Class], Parts: Parts{Unsplit: c.Total}, Total: c.Total, Known: true}
+	if c.Class == genai.LocalCost {
+		l.Caveats |= billing.CostEstimated
+	}
+	return l
 }
 
 // ofCard prices a call by the rates found for the richest of its records that
 // has any.
-func ofCard(call *billing.Call, quote func(int) *ratecard.Quote) priced {
-	p := priced{source: Nowhere}
+func ofCard(call *billing.Call, quote func(int) *ratecard.Quote) Line {
+	p := Line{Source: Nowhere}
 	if !call.HasUsage {
 		return p
 	}
@@ -61,37 +66,37 @@ func ofCard(call *billing.Call, quote func(int) *ratecard.Quote) priced {
 	}
 	lines, err := rates.Price(call.Tokens)
 	if err == nil {
-		p.total, err = lines.Total()
+		p.Total, err = lines.Total()
 	}
 	if err != nil {
 		p.overflow = true
 		return p
 	}
-	p.source, p.card, p.known = RateCard, q.Card, true
-	p.parts = Parts{Input: lines.Input, Output: lines.Output, CacheRead: lines.CacheRead, CacheWrite: lines.CacheWrite}
+	p.Source, p.Card, p.Known = RateCard, q.Card, true
+	p.Parts = Parts{Input: lines.Input, Output: lines.Output, CacheRead: lines.CacheRead, CacheWrite: lines.CacheWrite}
 	if q.TierUnpriced {
-		p.caveats |= billing.TierUnpriced
+		p.Caveats |= billing.TierUnpriced
 	}
 	if lines.Unpriced > 0 {
-		p.caveats |= billing.UnpricedCalls
+		p.Caveats |= billing.UnpricedCalls
 	}
 	return p
 }
 
 // add counts a call. Where a sum leaves the range the call is left out of
 // every sum, so that the parts go on adding up to the total.
-func (a *Account) add(call *billing.Call, p *priced) {
+func (a *Account) add(call *billing.Call, p *Line) {
 	a.Calls += call.APICalls
 	if call.Failed {
 		a.Errors++
 	}
 	a.Tokens = a.Tokens.Add(call.Tokens)
-	if !p.known {
+	if !p.Known {
 		a.Unpriced += call.APICalls
 		a.Overflow = a.Overflow || p.overflow
 		return
 	}
-	total, err := a.Total.Add(p.total)
+	total, err := a.Total.Add(p.Total)
 	if err != nil {
 		a.Overflow = true
 		return
@@ -99,11 +104,11 @@ func (a *Account) add(call *billing.Call, p *priced) {
 	a.Known = true
 	a.Total = total
 	// No part is greater than the total, so none of these can leave the range.
-	a.Parts.Input += p.parts.Input
-	a.Parts.Output += p.parts.Output
-	a.Parts.CacheRead += p.parts.CacheRead
-	a.Parts.CacheWrite += p.parts.CacheWrite
-	a.Parts.Unsplit += p.parts.Unsplit
+	a.Parts.Input += p.Parts.Input
+	a.Parts.Output += p.Parts.Output
+	a.Parts.CacheRead += p.Parts.CacheRead
+	a.Parts.CacheWrite += p.Parts.CacheWrite
+	a.Parts.Unsplit += p.Parts.Unsplit
 }
 
 // from keeps the one source that all priced calls share.

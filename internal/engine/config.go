@@ -3,7 +3,7 @@ package engine
 import (
 	"time"
 
-	"github.com/runrollup/runrollupprocessor/internal/ratecard"
+	"github.com/runrollup/runrollupprocessor/internal/extract"
 	"github.com/runrollup/runrollupprocessor/internal/run"
 )
 
@@ -19,10 +19,6 @@ type Config struct {
 	LateRuns    int // over it the summarised run held for longest is let go
 	SpansPerRun int // over it further spans of the run are left out, and the run says so
 
-	RunIDKey       string
-	IdentityKeys   [run.Fields]string
-	CopyAttributes []string
-	CostAttributes []string
-
-	Card *ratecard.Card
+	Extract extract.Config // what to read of a span
+	Summary run.Options    // what a summary is to hold
 }

@@ -8,18 +8,21 @@ import (
 	"container/list"
 	"context"
 	"math/rand/v2"
+	"slices"
 	"sync"
 	"time"
 
 	"go.opentelemetry.io/collector/pdata/ptrace"
 
+	"github.com/runrollup/runrollupprocessor/internal/extract"
 	"github.com/runrollup/runrollupprocessor/internal/run"
 )
 
 // Engine rolls spans up into runs.
 type Engine struct {
 	config  Config
-	extract *extractor
+	extract *extract.Extractor
+	batches sync.Pool // of *extract.Batch
 	emit    func(context.Context, []run.Summary) error
 
 	stop context.CancelFunc
@@ -28,7 +31,10 @@ type Engine struct {
 
 	mu sync.Mutex // guards everything declared below; nothing foreign runs under it
 	// runs holds open runs and, for the late window, summarised ones.
-	runs      map[string]*entry
+	runs map[string]*entry
+	// traces tells which of the held runs have spans in a trace: one trace can
+	// hold several runs, and what one of them repeats of another it is not billed.
+	traces    map[[16]byte][]*entry
 	deadlines deadlines
 	open      *list.List // of *entry, quiet for longest first
 	late      *list.List // of *entry, summarised longest ago first
@@ -43,9 +49,9 @@ type entry struct {
 	id        string
 	part      uint64
 	run       run.Run
-	isLate    bool // summarised, held for its late window
+	traces    [][16]byte // those it is entered under in Engine.traces
+	isLate    bool       // summarised, held for its late window
 	rootSeen  bool
-	changed   bool      // since the last summary
 	touched   time.Time // arrival of the last change
 	revisitAt time.Time // when the run will have been open for max_duration, again
 
@@ -61,19 +67,23 @@ type entry struct {
 // job is a summary to be made.
 type job struct {
 	entry      *entry
-	run        run.Run // snapshot
+	run        run.Run   // snapshot
+	beside     []run.Run // snapshots of other runs in its traces
 	completion run.Completion
 }
 
 // New makes an engine that hands summaries to emit, in batches and from one
 // goroutine at a time.
 func New(config Config, emit func(context.Context, []run.Summary) error) *Engine {
+	x := extract.New(config.Extract)
 	return &Engine{
 		config:  config,
-		extract: newExtractor(&config),
+		extract: x,
+		batches: sync.Pool{New: func() any { return x.NewBatch() }},
 		emit:    emit,
 		wake:    make(chan struct{}, 1),
 		runs:    map[string]*entry{},
+		traces:  map[[16]byte][]*entry{},
 		open:    list.New(),
 		late:    list.New(),
 	}
@@ -82,15 +92,17 @@ func New(config Config, emit func(context.Context, []run.Summary) error) *Engine
 // Observe takes in a batch of spans that arrived at now. It only reads td, and
 // keeps nothing of it. It is safe for concurrent use.
 func (e *Engine) Observe(td ptrace.Traces, now time.Time) Tally {
-	facts := e.extract.facts(td, now)
-	tally := facts.tally
+	b := e.batches.Get().(*extract.Batch)
+	e.extract.Read(b, td, now)
+	tally := Tally{NoRun: b.NoRun, Summaries: b.Summaries, Invalid: b.Invalid}
 	e.mu.Lock()
-	for i := range facts.list {
-		e.fold(&facts.list[i], now, &tally)
+	for i := range b.Facts {
+		e.fold(&b.Facts[i], now, &tally)
 	}
 	evicted := len(e.evicted) > 0
 	e.mu.Unlock()
-	e.extract.release(facts)
+	b.Clear()
+	e.batches.Put(b)
 	if evicted {
 		select {
 		case e.wake <- struct{}{}:
@@ -101,10 +113,10 @@ func (e *Engine) Observe(td ptrace.Traces, now time.Time) Tally {
 }
 
 // fold adds one fact to its run.
-func (e *Engine) fold(f *ownedFact, now time.Time, tally *Tally) {
-	en := e.runs[f.run]
+func (e *Engine) fold(f *extract.Owned, now time.Time, tally *Tally) {
+	en := e.runs[f.Run]
 	if en == nil {
-		en = e.begin(f.run, now, tally)
+		en = e.begin(f.Run, now, tally)
 	}
 	switch en.run.Add(&f.Fact, e.config.SpansPerRun) {
 	case run.Unchanged:
@@ -117,15 +129,73 @@ func (e *Engine) fold(f *ownedFact, now time.Time, tally *Tally) {
 	case run.Grown:
 		tally.Folded++
 	}
-	en.changed = true
-	en.touched = now
 	en.rootSeen = en.rootSeen || f.Flags.IsRoot()
 	if en.isLate {
 		tally.Late++
+	}
+	e.touch(en, now, tally)
+	for _, other := range e.enter(en, f.Key.Trace) {
+		if other != en && other.isLate && f.Detail != nil && f.Detail.Record != nil {
+			e.touch(other, now, tally) // it may repeat this call
+		}
+	}
+}
+
+// touch begins a run's wait again.
+func (e *Engine) touch(en *entry, now time.Time, tally *Tally) {
+	en.touched = now
+	if en.isLate {
 		e.reopen(en, now, tally)
 	}
 	e.open.MoveToBack(en.element)
 	e.deadlines.set(en, e.dueAt(en))
+}
+
+// runsPerTrace bounds how many runs of one trace know of each other, and with
+// that the work a span makes. Real traces hold a handful.
+const runsPerTrace = 64
+
+// enter notes that a run has spans in a trace, and gives all that do.
+func (e *Engine) enter(en *entry, trace [16]byte) []*entry {
+	runs := e.traces[trace]
+	if !slices.Contains(runs, en) && len(runs) < runsPerTrace {
+		runs = append(runs, en)
+		e.traces[trace] = runs
+		en.traces = append(en.traces, trace)
+	}
+	return runs
+}
+
+// leave undoes enter for all traces of a run.
+func (e *Engine) leave(en *entry) {
+	for _, trace := range en.traces {
+		runs := slices.DeleteFunc(e.traces[trace], func(other *entry) bool { return other == en })
+		if len(runs) == 0 {
+			delete(e.traces, trace)
+		} else {
+			e.traces[trace] = runs
+		}
+	}
+	en.traces = nil
+}
+
+// jobOf is the job to summarise a run as it is now.
+func (e *Engine) jobOf(en *entry, completion run.Completion) job {
+	j := job{entry: en, run: en.run.Snapshot(), completion: completion}
+	known := map[*entry]bool{en: true}
+	for _, trace := range en.traces {
+		runs := e.traces[trace]
+		if len(runs) == 1 {
+			continue
+		}
+		for _, other := range runs {
+			if !known[other] {
+				known[other] = true
+				j.beside = append(j.beside, other.run.Snapshot())
+			}
+		}
+	}
+	return j
 }
 
 // begin opens a run, a new part of it where an earlier one has been let go.
@@ -151,8 +221,8 @@ func (e *Engine) reopen(en *entry, now time.Time, tally *Tally) {
 func (e *Engine) makeRoom(tally *Tally) {
 	for e.open.Len() >= e.config.OpenRuns {
 		en := e.open.Front().Value.(*entry)
+		e.evicted = append(e.evicted, e.jobOf(en, run.Evicted))
 		e.drop(en)
-		e.evicted = append(e.evicted, job{en, en.run.Snapshot(), run.Evicted})
 		tally.Evicted++
 	}
 }
@@ -160,6 +230,7 @@ func (e *Engine) makeRoom(tally *Tally) {
 // drop forgets a run. What arrives for it from now on is a new part.
 func (e *Engine) drop(en *entry) {
 	delete(e.runs, en.id)
+	e.leave(en)
 	e.deadlines.remove(en)
 	if en.isLate {
 		e.late.Remove(en.element)
@@ -202,7 +273,7 @@ func (e *Engine) take(now time.Time) []job {
 
 // close makes a due run a job, and leaves the run open, held or forgotten.
 func (e *Engine) close(en *entry, now time.Time) job {
-	j := job{entry: en, run: en.run.Snapshot(), completion: run.MaxDuration}
+	j := e.jobOf(en, run.MaxDuration)
 	switch {
 	case en.rootSeen && !now.Before(en.touched.Add(e.config.QuietPeriod)):
 		j.completion = run.RootEnded

@@ -16,6 +16,7 @@ import (
 	"go.opentelemetry.io/collector/pdata/ptrace"
 
 	"github.com/runrollup/runrollupprocessor/internal/botanu"
+	"github.com/runrollup/runrollupprocessor/internal/extract"
 	"github.com/runrollup/runrollupprocessor/internal/outcome"
 	"github.com/runrollup/runrollupprocessor/internal/ratecard"
 	"github.com/runrollup/runrollupprocessor/internal/run"
@@ -60,10 +61,9 @@ func testConfig(t testing.TB) Config {
 	c := Config{
 		QuietPeriod: 10 * time.Second, IdleTimeout: 5 * time.Minute, MaxDuration: time.Hour, LateWindow: 10 * time.Minute,
 		OpenRuns: 1000, LateRuns: 1000, SpansPerRun: 1000,
-		RunIDKey: botanu.RunID, Card: card,
+		Extract: extract.Config{RunIDKey: botanu.RunID, IdentityKeys: run.FieldNames, Card: card},
 	}
-	c.IdentityKeys = run.FieldNames
-	c.IdentityKeys[run.Version] = botanu.Version
+	c.Extract.IdentityKeys[run.Version] = botanu.Version
 	return c
 }
 
@@ -256,6 +256,54 @@ func TestShutdownSummarisesOpenRunsOnce(t *testing.T) {
 		require.NoError(t, e.Shutdown(t.Context()))
 		require.Empty(t, s.take())
 	})
+}
+
+// usageOn makes the span of a batch state usage, as an agent or as a call.
+func usageOn(td ptrace.Traces, operation string, input, output int64) ptrace.Traces {
+	a := td.ResourceSpans().At(0).ScopeSpans().At(0).Spans().At(0).Attributes()
+	a.PutStr("gen_ai.operation.name", operation)
+	a.PutStr("gen_ai.provider.name", "openai")
+	a.PutStr("gen_ai.request.model", "gpt-4o")
+	a.PutInt("gen_ai.usage.input_tokens", input)
+	a.PutInt("gen_ai.usage.output_tokens", output)
+	return td
+}
+
+// TestCallBelongsToItsOwnRun: an agent span of one run over a call of a run
+// nested in it is not billed, whichever arrives first, and also where the call
+// arrives when the outer run has been summarised with the agent as its call.
+func TestCallBelongsToItsOwnRun(t *testing.T) {
+	outer := func() ptrace.Traces { return usageOn(spanOf("a", 1), "invoke_agent", 100, 10) }
+	inner := func() ptrace.Traces { return usageOn(spanOf("b", 2), "chat", 100, 10) }
+	for _, tc := range []struct {
+		name          string
+		first, second func() ptrace.Traces
+		pause         time.Duration
+		revisions     int // of the outer run
+	}{
+		{"call first", inner, outer, time.Second, 0},
+		{"agent first", outer, inner, time.Second, 0},
+		{"agent summarised first", outer, inner, 20 * time.Second, 1},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			inBubble(t, nil, func(t *testing.T, e *Engine, s *sink) {
+				e.observeNow(tc.first())
+				after(tc.pause)
+				e.observeNow(tc.second())
+				after(6 * time.Minute)
+				newest := map[string]run.Summary{}
+				for _, summary := range s.take() {
+					newest[summary.RunID] = summary
+				}
+				assert.Equal(t, 0, newest["a"].Cost.Calls)
+				assert.Equal(t, tc.revisions, newest["a"].Revision)
+				assert.Equal(t, 1, newest["b"].Cost.Calls)
+				assert.EqualValues(t, 100, newest["b"].Cost.Tokens.InputTotal())
+				after(time.Hour)
+				assert.Empty(t, e.traces, "what is known of traces goes with the runs")
+			})
+		})
+	}
 }
 
 func TestShutdownWithoutStart(t *testing.T) {

@@ -59,15 +59,12 @@ func (e *Engine) takeAll() []job {
 	defer e.mu.Unlock()
 	jobs := e.evicted
 	e.evicted = nil
-	for e.open.Len() > 0 {
-		en := e.open.Front().Value.(*entry)
-		e.drop(en)
-		if en.changed {
-			jobs = append(jobs, job{en, en.run.Snapshot(), run.Shutdown})
-		}
+	// First the jobs, then the end: each may look at the others beside it.
+	for el := e.open.Front(); el != nil; el = el.Next() {
+		jobs = append(jobs, e.jobOf(el.Value.(*entry), run.Shutdown))
 	}
-	for e.late.Len() > 0 {
-		e.drop(e.late.Front().Value.(*entry))
+	for _, en := range e.runs {
+		e.drop(en)
 	}
 	return jobs
 }
@@ -77,7 +74,7 @@ func (e *Engine) takeAll() []job {
 func (e *Engine) summarise(ctx context.Context, jobs []job, now time.Time) {
 	for i := range jobs {
 		j := &jobs[i]
-		s := run.Summarize(j.run, j.completion)
+		s := run.Summarize(j.run, j.completion, e.config.Summary, j.beside...)
 		s.RunID, s.Part = j.entry.id, j.entry.part
 		if last := j.entry.last; last != nil {
 			s.Revise(last)

@@ -6,18 +6,22 @@ import (
 	"path/filepath"
 
 	"github.com/runrollup/runrollupprocessor/internal/billing"
+	"github.com/runrollup/runrollupprocessor/internal/extract"
+	"github.com/runrollup/runrollupprocessor/internal/offline"
+	"github.com/runrollup/runrollupprocessor/internal/ratecard"
+	"github.com/runrollup/runrollupprocessor/internal/run"
 )
 
-// Run is one run's bill beside the truth.
+// Run is one run's summary beside the truth.
 type Run struct {
 	Truth
-	Got   Totals
-	Naive Totals // every record of the run added up, as written
-	Bill  billing.Bill
+	Got     Totals
+	Naive   Totals // every record of the run added up, as written
+	Summary run.Summary
 }
 
-// Claim is what the run would be reported as.
-func (r *Run) Claim() billing.Accuracy { return r.Bill.Caveats.Claim() }
+// Claim is what the run is reported as.
+func (r *Run) Claim() billing.Accuracy { return r.Summary.Cost.Accuracy }
 
 // Visible reports whether input and output equal what the spans show, or the
 // invoice, where the spans showed more than was recognised when the truth was
@@ -57,10 +61,33 @@ func Load(dir string) (Setup, error) {
 		return Setup{}, err
 	}
 	setup := Setup{Name: filepath.Base(dir)}
+	runs := map[string]offline.Run{}
+	for _, r := range offline.Runs(spans) {
+		runs[r.ID] = r
+	}
 	for _, truth := range truths {
-		setup.Runs = append(setup.Runs, resolve(truth, spansOf(spans, truth.RunID)))
+		setup.Runs = append(setup.Runs, resolved(truth, runs[truth.RunID]))
 	}
 	return setup, nil
+}
+
+// loadSpans reads the spans of a recording, each with its run.
+func loadSpans(dir string) ([]extract.Owned, error) {
+	card, err := ratecard.Embedded()
+	if err != nil {
+		return nil, err
+	}
+	file, err := os.Open(filepath.Join(dir, "traces.jsonl"))
+	if err != nil {
+		return nil, err
+	}
+	defer file.Close()
+	spans, err := offline.Read(file, extract.New(offline.Config(card)))
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", file.Name(), err)
+	}
+	offline.Assign(spans)
+	return spans, nil
 }
 
 // LoadAll reads all recordings beneath a directory.
@@ -86,19 +113,17 @@ func LoadAll(root string) ([]Setup, error) {
 	return setups, nil
 }
 
-func resolve(truth Truth, spans []billing.Span) Run {
-	run := Run{Truth: truth, Bill: billing.Resolve(spans)}
-	for _, c := range run.Bill.Calls {
-		run.Got = run.Got.plus(Totals{
-			Calls: c.APICalls, Input: c.Tokens.InputTotal(), Uncached: c.Tokens.InputUncached(),
-			Read: c.Tokens.CacheReadTotal(), Write: c.Tokens.CacheWrite(),
-			Output: c.Tokens.OutputTotal(), Reasoning: c.Tokens.Reasoning,
-		})
-	}
-	for i := range spans {
-		if rec := spans[i].Record; rec != nil && !spans[i].Foreign && rec.HasUsage() {
-			run.Naive = run.Naive.plus(Totals{Calls: 1, Input: rec.Counts.Input.N, Output: rec.Counts.Output.N})
+func resolved(truth Truth, r offline.Run) Run {
+	c := &r.Summary.Cost
+	out := Run{Truth: truth, Summary: r.Summary, Got: Totals{
+		Calls: c.Calls, Input: c.Tokens.InputTotal(), Uncached: c.Tokens.InputUncached(),
+		Read: c.Tokens.CacheReadTotal(), Write: c.Tokens.CacheWrite(),
+		Output: c.Tokens.OutputTotal(), Reasoning: c.Tokens.Reasoning,
+	}}
+	for i := range r.Spans {
+		if d := r.Spans[i].Detail; d != nil && d.Record != nil && d.Record.HasUsage() {
+			out.Naive = out.Naive.plus(Totals{Calls: 1, Input: d.Record.Counts.Input.N, Output: d.Record.Counts.Output.N})
 		}
 	}
-	return run
+	return out
 }

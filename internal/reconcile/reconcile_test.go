@@ -1,13 +1,18 @@
 package reconcile
 
 import (
+	"bytes"
 	"io"
 	"math/rand/v2"
+	"os"
 	"path/filepath"
 	"reflect"
 	"testing"
 
 	"github.com/runrollup/runrollupprocessor/internal/billing"
+	"github.com/runrollup/runrollupprocessor/internal/extract"
+	"github.com/runrollup/runrollupprocessor/internal/offline"
+	"github.com/runrollup/runrollupprocessor/internal/run"
 )
 
 var captures = filepath.Join("..", "..", "testdata", "captures")
@@ -43,7 +48,53 @@ func TestReconcile(t *testing.T) {
 	}
 }
 
-// TestArrival checks that the order in which spans arrived is of no account.
+// TestEveryDifferenceHasAReason: no run differs from its invoice for a reason
+// that nobody knows.
+func TestEveryDifferenceHasAReason(t *testing.T) {
+	setups, err := LoadAll(captures)
+	if err != nil {
+		t.Fatal(err)
+	}
+	used := map[string]bool{}
+	for _, setup := range setups {
+		for i := range setup.Runs {
+			r := &setup.Runs[i]
+			why := r.Reason(setup.Name)
+			used[why] = true
+			if why == "" && !r.Got.SameParts(r.Billed) {
+				t.Errorf("%s %s %s: %s, the invoice is %s: why?", setup.Name, r.Scenario, r.RunID, r.Got, r.Billed)
+			}
+		}
+	}
+	for at, why := range inTheEmitter {
+		if !used[why] {
+			t.Errorf("%v: nothing differs for the reason: %s", at, why)
+		}
+	}
+}
+
+// TestPageIsCurrent: docs/accuracy.md shows what the tables say now.
+func TestPageIsCurrent(t *testing.T) {
+	setups, err := LoadAll(captures)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var out bytes.Buffer
+	Report(&out, setups)
+	page, err := os.ReadFile(filepath.Join("..", "..", "docs", "accuracy.md"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	now, err := Insert(page, out.Bytes())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !bytes.Equal(page, now) {
+		t.Error("docs/accuracy.md is out of date: run make reconcile")
+	}
+}
+
+// TestArrival: the order in which spans arrived is of no account.
 func TestArrival(t *testing.T) {
 	rng := rand.New(rand.NewPCG(1, 2))
 	entries, err := filepath.Glob(filepath.Join(captures, "*"))
@@ -51,31 +102,26 @@ func TestArrival(t *testing.T) {
 		t.Fatal("no captures", err)
 	}
 	for _, dir := range entries {
-		truths, err := loadTruth(dir)
-		if err != nil {
-			t.Fatal(err)
-		}
 		spans, err := loadSpans(dir)
 		if err != nil {
 			t.Fatal(err)
 		}
-		for _, truth := range truths {
-			list := spansOf(spans, truth.RunID)
-			want := resolve(truth, list)
-			for range 3 {
-				rng.Shuffle(len(list), func(i, j int) { list[i], list[j] = list[j], list[i] })
-				got := resolve(truth, list)
-				if got.Got != want.Got || got.Bill.Caveats != want.Bill.Caveats || !reflect.DeepEqual(tokens(got.Bill), tokens(want.Bill)) {
-					t.Errorf("%s %s: %s %s, shuffled %s %s", dir, truth.RunID, want.Got, want.Bill.Caveats, got.Got, got.Bill.Caveats)
+		want := byRun(spans)
+		for range 3 {
+			rng.Shuffle(len(spans), func(i, j int) { spans[i], spans[j] = spans[j], spans[i] })
+			for id, got := range byRun(spans) {
+				if !reflect.DeepEqual(got, want[id]) {
+					t.Errorf("%s %s:\n%+v, shuffled\n%+v", dir, id, want[id], got)
 				}
 			}
 		}
 	}
 }
 
-func tokens(b billing.Bill) (list []any) {
-	for _, c := range b.Calls {
-		list = append(list, c.Tokens, c.Record)
+func byRun(spans []extract.Owned) map[string]run.Summary {
+	runs := map[string]run.Summary{}
+	for _, r := range offline.Runs(spans) {
+		runs[r.ID] = r.Summary
 	}
-	return list
+	return runs
 }

@@ -62,8 +62,8 @@ func (s *Score) merge(o Score) {
 
 // Report writes the table of all setups, and each run that is not right.
 func Report(w io.Writer, setups []Setup) Score {
-	fmt.Fprint(w, "Runs that cost money. visible: input and output equal what the spans show, or the invoice; parts: so does\n"+
-		"each part; ratios: to the invoice; naive: every record added up as written.\n\n"+
+	fmt.Fprint(w, "Runs that cost money. visible: input and output equal what the spans show, or the invoice; parts: so does each\n"+
+		"part; ratios: to the invoice; naive: every record added up as written.\n\n"+
 		"| setup | runs | visible | invoice | parts | calls | claimed exact | in / out | naive in / out |\n|---|---|---|---|---|---|---|---|---|\n")
 	var all Score
 	for i := range setups {
@@ -103,11 +103,11 @@ func differences(w io.Writer, s *Setup) {
 			continue
 		}
 		if !headed {
-			fmt.Fprintf(w, "\n### %s\n\n| scenario | run | differs in | got | visible | invoice | claim | caveats |\n|---|---|---|---|---|---|---|---|\n", s.Name)
+			fmt.Fprintf(w, "\n### %s\n\n| scenario | run | differs in | got | visible | invoice | claim | caveats | why |\n|---|---|---|---|---|---|---|---|---|\n", s.Name)
 			headed = true
 		}
-		fmt.Fprintf(w, "| %s | %s | %s | %s | %s | %s | %s | %s |\n", r.Scenario, short(r.RunID), r.difference(), r.Got, r.Derived.Visible, r.Billed,
-			r.Claim(), strings.Join(r.Bill.Caveats.Codes(), " "))
+		fmt.Fprintf(w, "| %s | %s | %s | %s | %s | %s | %s | %s | %s |\n", r.Scenario, short(r.RunID), r.difference(), r.Got, r.Derived.Visible, r.Billed,
+			r.Claim(), strings.Join(r.Summary.Cost.Caveats, " "), r.Reason(s.Name))
 	}
 }
 

@@ -46,7 +46,10 @@ type Truth struct {
 	Scenario string `json:"scenario"`
 	Billed   Totals `json:"billed"`
 	Derived  struct {
-		Visible Totals `json:"visible_totals"`
+		Visible    Totals `json:"visible_totals"`
+		NotVisible []struct {
+			Why string `json:"why"`
+		} `json:"calls_not_visible"`
 	} `json:"derived_from_spans"`
 }
 

@@ -102,7 +102,9 @@ func runOf(facts []Fact) *Run {
 	return &r
 }
 
-func summaryOf(facts []Fact) Summary { return Summarize(runOf(facts).Snapshot(), RootEnded) }
+func summaryOf(facts []Fact) Summary {
+	return Summarize(runOf(facts).Snapshot(), RootEnded, Options{Explain: true})
+}
 
 // TestOrderNeverMatters, nor does duplication: the same facts give the same
 // summary.
@@ -167,7 +169,7 @@ func TestSnapshotStays(t *testing.T) {
 		half := 1 + w.IntN(len(facts))
 		r := runOf(facts[:half])
 		snapshot := r.Snapshot()
-		want := Summarize(snapshot, Idle)
+		want := Summarize(snapshot, Idle, Options{})
 		for i := range facts {
 			f := facts[i]
 			if w.IntN(3) == 0 {
@@ -175,7 +177,7 @@ func TestSnapshotStays(t *testing.T) {
 			}
 			r.Add(&f, 1_000)
 		}
-		require.Equal(t, want, Summarize(snapshot, Idle), "seed %d", seed)
+		require.Equal(t, want, Summarize(snapshot, Idle, Options{}), "seed %d", seed)
 	}
 }
 
@@ -298,7 +300,7 @@ func TestIncreasesAddUp(t *testing.T) {
 		for i := range facts {
 			f := facts[i]
 			r.Add(&f, 1_000)
-			s := Summarize(r.Snapshot(), RootEnded)
+			s := Summarize(r.Snapshot(), RootEnded, Options{})
 			if last != nil {
 				s.Revise(last)
 				require.Equal(t, last.Anchor, s.Anchor)

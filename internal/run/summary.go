@@ -59,13 +59,22 @@ type Summary struct {
 	Service  string // of the root
 	Services []string
 
+	Notes []Note // why each record was billed or not, where asked for
+
 	SpanCount, ErrorCount, TraceCount, ToolCalls int
 	Untimed                                      int // spans whose times are left out
 }
 
+// Options say what a summary is to hold.
+type Options struct {
+	Explain bool // why each record was billed or not
+}
+
 // Summarize derives what a run amounts to. When to ask is not its business:
-// completion says why it is asked now.
-func Summarize(r Run, completion Completion) Summary {
+// completion says why it is asked now. beside are other runs with spans in
+// traces of this one: a call of theirs beneath an aggregate of this run keeps
+// the aggregate from being billed, and belongs to them.
+func Summarize(r Run, completion Completion, o Options, beside ...Run) Summary {
 	nodes := r.sorted()
 	s := Summary{Completion: completion, SpanCount: len(nodes)}
 	root := rootOf(nodes)
@@ -82,7 +91,7 @@ func Summarize(r Run, completion Completion) Summary {
 			}
 		}
 	}
-	s.Cost = r.bill(nodes)
+	s.bill(&r, nodes, beside, o)
 	s.Increase = s.Cost.Total
 	s.ModelIncrease = s.Cost.Models
 	return s
@@ -223,19 +232,14 @@ func claims(nodes []node, root *node) []outcome.Span {
 }
 
 // bill resolves which calls the run's spans describe, and what they cost.
-func (r *Run) bill(nodes []node) cost.Bill {
-	spans := make([]billing.Span, len(nodes))
+func (s *Summary) bill(r *Run, nodes []node, beside []Run, o Options) {
+	all := append(slices.Clip(nodes), foreign(nodes, beside)...)
+	spans := make([]billing.Span, len(all))
 	var more billing.Caveats
-	for i := range nodes {
-		n := &nodes[i]
-		spans[i] = billing.Span{
-			Trace: n.key.Trace, ID: n.key.Span, Parent: n.parent, Start: n.start, End: n.end,
-			Tool: n.flags&Tool != 0, Agent: n.flags&Agent != 0,
-		}
-		if n.detail != nil {
-			spans[i].Record = n.detail.Record
-		}
-		if n.flags&Sampled != 0 {
+	for i := range all {
+		spans[i] = all[i].billed()
+		spans[i].Foreign = i >= len(nodes)
+		if all[i].flags&Sampled != 0 && !spans[i].Foreign {
 			more |= billing.Sampled
 		}
 	}
@@ -244,12 +248,48 @@ func (r *Run) bill(nodes []node) cost.Bill {
 	}
 	bill := billing.Resolve(spans)
 	bill.Caveats |= more
-	return cost.Of(&bill, func(i int) *ratecard.Quote {
-		if nodes[i].detail == nil {
+	var lines []cost.Line
+	s.Cost, lines = cost.Of(&bill, func(i int) *ratecard.Quote {
+		if all[i].detail == nil {
 			return nil
 		}
-		return nodes[i].detail.Quote
+		return all[i].detail.Quote
 	})
+	if o.Explain {
+		s.Notes = notes(all, &bill, lines)
+	}
+}
+
+// billed is what billing has to know of a span.
+func (n *node) billed() billing.Span {
+	s := billing.Span{
+		Trace: n.key.Trace, ID: n.key.Span, Parent: n.parent, Start: n.start, End: n.end,
+		Tool: n.flags&Tool != 0, Agent: n.flags&Agent != 0,
+	}
+	if n.detail != nil {
+		s.Record = n.detail.Record
+	}
+	return s
+}
+
+// foreign is the spans of other runs in the traces of this one.
+func foreign(nodes []node, beside []Run) []node {
+	if len(beside) == 0 {
+		return nil
+	}
+	traces := map[[16]byte]bool{}
+	for i := range nodes {
+		traces[nodes[i].key.Trace] = true
+	}
+	var list []node
+	for i := range beside {
+		for j := range beside[i].nodes {
+			if n := &beside[i].nodes[j]; traces[n.key.Trace] {
+				list = append(list, *n)
+			}
+		}
+	}
+	return list
 }
 
 // Revise makes s the revision after last: the same part, told again.
@@ -287,7 +327,7 @@ func increases(now, before []cost.Model) []cost.Model {
 func (s *Summary) Restates(last *Summary) bool {
 	a, b := *s, *last
 	for _, v := range []*Summary{&a, &b} {
-		v.Revision, v.PreviousStatus, v.Increase, v.ModelIncrease = 0, nil, 0, nil
+		v.Revision, v.PreviousStatus, v.Increase, v.ModelIncrease, v.Notes = 0, nil, 0, nil, nil
 	}
 	return reflect.DeepEqual(a, b)
 }

@@ -1,4 +1,4 @@
-package engine
+package extract
 
 import (
 	"cmp"
@@ -73,10 +73,10 @@ func (r *claimReader) clear() {
 func (r *claimReader) any() bool { return r.completed || len(r.emissions) > 0 || len(r.entries) > 0 }
 
 // metadata takes in one attribute under the prefix.
-func (r *claimReader) metadata(key string, v pcommon.Value, tally *Tally) {
+func (r *claimReader) metadata(key string, v pcommon.Value, bad *Invalid) {
 	switch {
 	case len(key) > keyLimit:
-		tally.Invalid[TooLong]++
+		bad[TooLong]++
 	case key == "":
 	default:
 		r.entries = append(r.entries, outcome.Metadata{Key: key, Value: cut(v.AsString())})
@@ -84,19 +84,19 @@ func (r *claimReader) metadata(key string, v pcommon.Value, tally *Tally) {
 }
 
 // events reads a span's events, and gives the type of an exception among them.
-func (r *claimReader) events(span ptrace.Span, now time.Time, tally *Tally) (exception string) {
+func (r *claimReader) events(span ptrace.Span, now time.Time, bad *Invalid) (exception string) {
 	events := span.Events()
 	for i := range events.Len() {
 		ev := events.At(i)
 		switch ev.Name() {
 		case botanu.OutcomeEmitted:
 			if len(r.emissions) == emissionLimit {
-				tally.Invalid[TooMany]++
+				bad[TooMany]++
 				continue
 			}
-			r.emissions = append(r.emissions, statement(ev, botanu.EventErrorType, span, now, tally))
+			r.emissions = append(r.emissions, statement(ev, botanu.EventErrorType, span, now, bad))
 		case botanu.RunCompleted:
-			r.last = statement(ev, botanu.EventErrorClass, span, now, tally)
+			r.last = statement(ev, botanu.EventErrorClass, span, now, bad)
 			r.completed = true
 		case "exception":
 			if v, ok := ev.Attributes().Get("exception.type"); ok && v.Type() == pcommon.ValueTypeStr {
@@ -109,46 +109,46 @@ func (r *claimReader) events(span ptrace.Span, now time.Time, tally *Tally) (exc
 
 // statement reads an event that states an outcome. Where its time cannot be
 // believed the span's end stands in.
-func statement(ev ptrace.SpanEvent, errorKey string, span ptrace.Span, now time.Time, tally *Tally) outcome.Statement {
+func statement(ev ptrace.SpanEvent, errorKey string, span ptrace.Span, now time.Time, bad *Invalid) outcome.Statement {
 	at := int64(ev.Timestamp())
 	if !near(at, now, absurd) {
-		tally.Invalid[BadTime]++
+		bad[BadTime]++
 		at = max(int64(span.EndTimestamp()), 1)
 	}
 	m := ev.Attributes()
 	text := func(key string) string {
 		v, ok := m.Get(key)
-		return plain(v, ok, tally)
+		return plain(v, ok, bad)
 	}
 	s := outcome.Statement{
 		Time: at, Status: text(botanu.EventStatus), ValueType: text(botanu.EventValueType), ErrorType: text(errorKey),
 	}
 	if v, ok := m.Get(botanu.EventValueAmount); ok {
-		s.Amount = amount(v, tally)
+		s.Amount = amount(v, bad)
 	}
 	return s
 }
 
 // claim is all that the span says, nil where it says nothing. errorType is
 // handed over where the span may be a root that failed.
-func (r *claimReader) claim(n *claimNames, a *attrs.Reader, errorType string, now time.Time, tally *Tally) *outcome.Claim {
+func (r *claimReader) claim(n *claimNames, a *attrs.Reader, errorType string, now time.Time, bad *Invalid) *outcome.Claim {
 	c := outcome.Claim{ErrorType: cut(errorType), Attributes: outcome.Statement{
-		Status:    first(n.status, a, tally),
-		Reason:    first(n.reason, a, tally),
-		ErrorType: first(n.errorType, a, tally),
-		ValueType: one(n.valueType, a, tally),
+		Status:    first(n.status, a, bad),
+		Reason:    first(n.reason, a, bad),
+		ErrorType: first(n.errorType, a, bad),
+		ValueType: one(n.valueType, a, bad),
 	}}
 	if v, ok := a.Get(n.valueAmount); ok {
-		c.Attributes.Amount = amount(v, tally)
+		c.Attributes.Amount = amount(v, bad)
 	}
 	if v, ok := a.Get(n.confidence); ok {
-		c.Attributes.Confidence = confidence(v, tally)
+		c.Attributes.Confidence = confidence(v, bad)
 	}
 	if v, ok := a.Get(n.cancelled); ok {
-		c.Cancelled = truth(v, tally)
+		c.Cancelled = truth(v, bad)
 	}
 	if v, ok := a.Get(n.deadline); ok {
-		c.Deadline = deadline(v, now, tally)
+		c.Deadline = deadline(v, now, bad)
 	}
 	if r.completed {
 		c.Completed = r.last
@@ -156,8 +156,8 @@ func (r *claimReader) claim(n *claimNames, a *attrs.Reader, errorType string, no
 	if len(r.emissions) > 0 {
 		c.Emissions = slices.Clone(r.emissions)
 	}
-	c.Metadata = r.sortedMetadata(tally)
-	r.countBadStatus(&c, tally)
+	c.Metadata = r.sortedMetadata(bad)
+	r.countBadStatus(&c, bad)
 	if c.IsEmpty() {
 		return nil
 	}
@@ -167,22 +167,22 @@ func (r *claimReader) claim(n *claimNames, a *attrs.Reader, errorType string, no
 
 // sortedMetadata keeps the first entries by key, so that which ones are kept
 // does not depend on the order in which an exporter wrote them.
-func (r *claimReader) sortedMetadata(tally *Tally) []outcome.Metadata {
+func (r *claimReader) sortedMetadata(bad *Invalid) []outcome.Metadata {
 	if len(r.entries) == 0 {
 		return nil
 	}
 	slices.SortFunc(r.entries, func(a, b outcome.Metadata) int { return cmp.Compare(a.Key, b.Key) })
 	if over := len(r.entries) - metadataLimit; over > 0 {
-		tally.Invalid[TooMany] += over
+		bad[TooMany] += over
 		r.entries = r.entries[:metadataLimit]
 	}
 	return slices.Clone(r.entries)
 }
 
-func (r *claimReader) countBadStatus(c *outcome.Claim, tally *Tally) {
+func (r *claimReader) countBadStatus(c *outcome.Claim, bad *Invalid) {
 	count := func(status string) {
 		if _, ok := outcome.ParseStatus(status); !ok && status != "" {
-			tally.Invalid[BadStatus]++
+			bad[BadStatus]++
 		}
 	}
 	count(c.Attributes.Status)
@@ -192,67 +192,67 @@ func (r *claimReader) countBadStatus(c *outcome.Claim, tally *Tally) {
 	}
 }
 
-func first(ids [2]attrs.ID, a *attrs.Reader, tally *Tally) string {
-	if s := one(ids[0], a, tally); s != "" {
+func first(ids [2]attrs.ID, a *attrs.Reader, bad *Invalid) string {
+	if s := one(ids[0], a, bad); s != "" {
 		return s
 	}
-	return one(ids[1], a, tally)
+	return one(ids[1], a, bad)
 }
 
-func one(id attrs.ID, a *attrs.Reader, tally *Tally) string {
+func one(id attrs.ID, a *attrs.Reader, bad *Invalid) string {
 	v, ok := a.Get(id)
-	return plain(v, ok, tally)
+	return plain(v, ok, bad)
 }
 
 // plain is a text that is no key.
-func plain(v pcommon.Value, ok bool, tally *Tally) string {
+func plain(v pcommon.Value, ok bool, bad *Invalid) string {
 	if !ok {
 		return ""
 	}
 	if v.Type() != pcommon.ValueTypeStr {
-		tally.Invalid[BadType]++
+		bad[BadType]++
 		return ""
 	}
 	return cut(v.Str())
 }
 
 // amount reads an int, a double or a numeric string that is finite.
-func amount(v pcommon.Value, tally *Tally) outcome.Amount {
+func amount(v pcommon.Value, bad *Invalid) outcome.Amount {
 	n, ok := number(v)
 	if !ok {
-		tally.Invalid[BadNumber]++
+		bad[BadNumber]++
 		return outcome.Amount{}
 	}
 	return outcome.Finite(n)
 }
 
 // confidence is an amount from 0 to 1.
-func confidence(v pcommon.Value, tally *Tally) outcome.Amount {
-	c := amount(v, tally)
+func confidence(v pcommon.Value, bad *Invalid) outcome.Amount {
+	c := amount(v, bad)
 	if c.OK && (c.N < 0 || c.N > 1) {
-		tally.Invalid[BadNumber]++
+		bad[BadNumber]++
 		return outcome.Amount{}
 	}
 	return c
 }
 
 // deadline reads Unix seconds as nanoseconds.
-func deadline(v pcommon.Value, now time.Time, tally *Tally) int64 {
+func deadline(v pcommon.Value, now time.Time, bad *Invalid) int64 {
 	seconds, ok := number(v)
 	if !ok {
-		tally.Invalid[BadNumber]++
+		bad[BadNumber]++
 		return 0
 	}
 	whole, fraction := math.Modf(seconds)
 	if math.Abs(whole) > math.MaxInt64/2e9 || !near(int64(whole)*1e9, now, absurd) {
-		tally.Invalid[BadTime]++
+		bad[BadTime]++
 		return 0
 	}
 	return int64(whole)*1e9 + int64(math.Round(fraction*1e9))
 }
 
 // truth reads a bool, or its spelling.
-func truth(v pcommon.Value, tally *Tally) bool {
+func truth(v pcommon.Value, bad *Invalid) bool {
 	switch v.Type() {
 	case pcommon.ValueTypeBool:
 		return v.Bool()
@@ -261,7 +261,7 @@ func truth(v pcommon.Value, tally *Tally) bool {
 			return b
 		}
 	}
-	tally.Invalid[BadType]++
+	bad[BadType]++
 	return false
 }
 

@@ -1,9 +1,13 @@
-package engine
+// Package extract turns spans into facts: it is where pdata ends. What a span
+// says of a call is read by package genai; this package reads the rest, and
+// puts both together.
+//
+// The package is pure: no clock, no lock, no logger, no I/O.
+package extract
 
 import (
 	"strconv"
 	"strings"
-	"sync"
 	"time"
 
 	"go.opentelemetry.io/collector/pdata/pcommon"
@@ -27,14 +31,25 @@ const priceableAge = 24 * time.Hour
 // in another process (OTLP SpanFlags: 0x100 that it is known, 0x200 that it is).
 const remoteParent = 0x300
 
-// extractor turns spans into facts. It holds only what the configuration
+// Config says what to read.
+type Config struct {
+	RunIDKey       string
+	IdentityKeys   [run.Fields]string
+	CopyAttributes []string // of a root span, else of its resource
+	CostAttributes []string // the operator's own, in USD
+	Card           *ratecard.Card
+	// Unowned asks for the facts of spans that name no run, too.
+	Unowned bool
+}
+
+// Extractor turns spans into facts. It holds only what the configuration
 // says, and is safe for concurrent use.
-type extractor struct {
+type Extractor struct {
 	card    *ratecard.Card
+	unowned bool
 	records *genai.Extractor
 	names   names
 	table   *attrs.Table
-	batches sync.Pool // of *batch; a reader is some 10 KB, more than a small batch of spans
 }
 
 // names are the IDs of what is read here.
@@ -55,25 +70,31 @@ type names struct {
 // The rest is on its root span, and asked for only where a span has any of it.
 var lean = [run.Fields]bool{run.Event: true, run.Workflow: true, run.Customer: true}
 
-// ownedFact is a fact and the run it belongs to.
-type ownedFact struct {
-	run string
+// Owned is a fact and the run it belongs to.
+type Owned struct {
+	Run  string // "" where the span and its resource name none
+	Name string // the span's
 	run.Fact
 }
 
-// batch is the facts of one batch of spans, and what is needed to read them.
-type batch struct {
-	list  []ownedFact
-	tally Tally
+// Batch is the facts of one batch of spans, and what is needed to read them.
+// It is some 10 KB, more than a small batch of spans, and made to be used
+// again. It is not safe for concurrent use.
+type Batch struct {
+	Facts     []Owned
+	NoRun     int // spans that name no run
+	Summaries int // spans that an earlier tier made
+	Invalid   Invalid
 
 	reader   *attrs.Reader
 	resource *attrs.Reader
 	claims   claimReader
 }
 
-func newExtractor(c *Config) *extractor {
+// New makes an extractor.
+func New(c Config) *Extractor {
 	t := attrs.NewTable()
-	x := &extractor{card: c.Card, table: t, records: genai.New(t, c.CostAttributes)}
+	x := &Extractor{card: c.Card, unowned: c.Unowned, table: t, records: genai.New(t, c.CostAttributes)}
 	x.names = names{
 		runID:     t.Add(c.RunIDKey),
 		service:   t.Add("service.name"),
@@ -93,24 +114,23 @@ func newExtractor(c *Config) *extractor {
 	for _, key := range c.CopyAttributes {
 		x.names.copied = append(x.names.copied, t.Add(key))
 	}
-	x.batches.New = func() any { return newBatch(t) }
 	return x
 }
 
-func newBatch(t *attrs.Table) *batch {
-	b := &batch{}
-	b.reader = attrs.NewReader(t, func(name string, v pcommon.Value) {
+// NewBatch makes room for the facts of one batch at a time.
+func (x *Extractor) NewBatch() *Batch {
+	b := &Batch{}
+	b.reader = attrs.NewReader(x.table, func(name string, v pcommon.Value) {
 		if strings.HasPrefix(name, botanu.OutcomeMetadata) {
-			b.claims.metadata(name[len(botanu.OutcomeMetadata):], v, &b.tally)
+			b.claims.metadata(name[len(botanu.OutcomeMetadata):], v, &b.Invalid)
 		}
 	})
-	b.resource = attrs.NewReader(t, nil)
+	b.resource = attrs.NewReader(x.table, nil)
 	return b
 }
 
-// facts reads every span of td. The result goes back with release.
-func (x *extractor) facts(td ptrace.Traces, now time.Time) *batch {
-	b := x.batches.Get().(*batch)
+// Read adds the facts of every span of td, which arrived at now.
+func (x *Extractor) Read(b *Batch, td ptrace.Traces, now time.Time) {
 	for _, rs := range td.ResourceSpans().All() {
 		b.resource.Read(rs.Resource().Attributes())
 		for _, ss := range rs.ScopeSpans().All() {
@@ -119,22 +139,20 @@ func (x *extractor) facts(td ptrace.Traces, now time.Time) *batch {
 			for i := range spans.Len() {
 				span := spans.At(i)
 				if isSummary(scope.Name(), span.Name()) {
-					b.tally.Summaries++
+					b.Summaries++
 					continue
 				}
 				x.fact(b, scope, span, now)
 			}
 		}
 	}
-	return b
 }
 
-// release forgets a batch, so that it keeps nothing alive, and gives it back.
-func (x *extractor) release(b *batch) {
-	clear(b.list)
-	b.list = b.list[:0]
-	b.tally = Tally{}
-	x.batches.Put(b)
+// Clear makes the batch empty, so that it keeps nothing alive.
+func (b *Batch) Clear() {
+	clear(b.Facts)
+	b.Facts = b.Facts[:0]
+	b.NoRun, b.Summaries, b.Invalid = 0, 0, Invalid{}
 }
 
 // isSummary reports whether a span is what an earlier tier made; such spans
@@ -144,24 +162,26 @@ func isSummary(scope, name string) bool {
 }
 
 // fact appends what one span says about its run.
-func (x *extractor) fact(b *batch, scope pcommon.InstrumentationScope, span ptrace.Span, now time.Time) {
+func (x *Extractor) fact(b *Batch, scope pcommon.InstrumentationScope, span ptrace.Span, now time.Time) {
 	b.claims.clear()
 	b.reader.Read(span.Attributes())
 	id := x.text(b, x.names.runID)
-	switch {
-	case id == "":
-		b.tally.NoRun++
-		return
-	case span.TraceID().IsEmpty() || span.SpanID().IsEmpty():
-		b.tally.Invalid[BadSpanID]++
+	if id == "" {
+		b.NoRun++
+		if !x.unowned {
+			return
+		}
+	}
+	if span.TraceID().IsEmpty() || span.SpanID().IsEmpty() {
+		b.Invalid[BadSpanID]++
 		return
 	}
-	b.list = append(b.list, ownedFact{run: id, Fact: run.Fact{
+	b.Facts = append(b.Facts, Owned{Run: id, Name: span.Name(), Fact: run.Fact{
 		Key:    run.SpanKey{Trace: span.TraceID(), Span: span.SpanID()},
 		Parent: span.ParentSpanID(),
 	}})
-	f := &b.list[len(b.list)-1].Fact
-	f.Start, f.End, f.Flags = times(span, now, &b.tally)
+	f := &b.Facts[len(b.Facts)-1].Fact
+	f.Start, f.End, f.Flags = times(span, now, &b.Invalid)
 	hasRare := (b.reader.Marks()|b.resource.Marks())&x.names.rare != 0
 	for i := range f.Identity {
 		if lean[i] || hasRare {
@@ -175,7 +195,7 @@ func (x *extractor) fact(b *batch, scope pcommon.InstrumentationScope, span ptra
 
 // identity reads one field of the identity. The attempt is an integer, kept
 // as text like the rest.
-func (x *extractor) identity(b *batch, field run.Field) string {
+func (x *Extractor) identity(b *Batch, field run.Field) string {
 	if field != run.Attempt {
 		return x.text(b, x.names.identity[field])
 	}
@@ -185,14 +205,14 @@ func (x *extractor) identity(b *batch, field run.Field) string {
 	}
 	n, ok := integer(v)
 	if !ok || n < 0 {
-		b.tally.Invalid[BadNumber]++
+		b.Invalid[BadNumber]++
 		return ""
 	}
 	return smallInts.text(n)
 }
 
 // value is an attribute of the span, else of its resource.
-func (x *extractor) value(b *batch, id attrs.ID) (pcommon.Value, bool) {
+func (x *Extractor) value(b *Batch, id attrs.ID) (pcommon.Value, bool) {
 	if v, ok := b.reader.Get(id); ok {
 		return v, true
 	}
@@ -204,15 +224,15 @@ const keyLimit = 256
 
 // text is an identifying string of the span, else of its resource; empty where
 // neither has a usable one.
-func (x *extractor) text(b *batch, id attrs.ID) string {
+func (x *Extractor) text(b *Batch, id attrs.ID) string {
 	for _, r := range [...]*attrs.Reader{b.reader, b.resource} {
 		v, ok := r.Get(id)
 		switch {
 		case !ok:
 		case v.Type() != pcommon.ValueTypeStr:
-			b.tally.Invalid[BadType]++
+			b.Invalid[BadType]++
 		case len(v.Str()) > keyLimit:
-			b.tally.Invalid[TooLong]++
+			b.Invalid[TooLong]++
 		case v.Str() != "":
 			return v.Str()
 		}
@@ -221,14 +241,14 @@ func (x *extractor) text(b *batch, id attrs.ID) string {
 }
 
 // times are a span's start and end as far as they can be believed.
-func times(span ptrace.Span, now time.Time, tally *Tally) (start, end int64, flags run.Flags) {
+func times(span ptrace.Span, now time.Time, bad *Invalid) (start, end int64, flags run.Flags) {
 	start, end = int64(span.StartTimestamp()), int64(span.EndTimestamp())
 	if !near(start, now, absurd) || !near(end, now, absurd) {
-		tally.Invalid[BadTime]++
+		bad[BadTime]++
 		return start, end, run.NoTimes
 	}
 	if end < start {
-		tally.Invalid[BadTime]++
+		bad[BadTime]++
 		end = start
 	}
 	return start, end, 0
@@ -281,10 +301,10 @@ func wasSampled(state string) bool {
 }
 
 // detail adds what only few spans say.
-func (x *extractor) detail(b *batch, f *run.Fact, scope pcommon.InstrumentationScope, span ptrace.Span, now time.Time) {
+func (x *Extractor) detail(b *Batch, f *run.Fact, scope pcommon.InstrumentationScope, span ptrace.Span, now time.Time) {
 	var d run.Detail // without a record
 	errorType := x.text(b, x.names.errorType)
-	exception := b.claims.events(span, now, &b.tally)
+	exception := b.claims.events(span, now, &b.Invalid)
 	if b.claims.completed {
 		f.Flags |= run.NamedRoot
 	}
@@ -301,7 +321,7 @@ func (x *extractor) detail(b *batch, f *run.Fact, scope pcommon.InstrumentationS
 		errorType = ""
 	}
 	if b.reader.Marks()&x.names.claims != 0 || errorType != "" || b.claims.any() {
-		d.Claim = b.claims.claim(&x.names.claim, b.reader, errorType, now, &b.tally)
+		d.Claim = b.claims.claim(&x.names.claim, b.reader, errorType, now, &b.Invalid)
 	}
 	switch {
 	case f.Detail != nil:
@@ -314,12 +334,12 @@ func (x *extractor) detail(b *batch, f *run.Fact, scope pcommon.InstrumentationS
 
 // record reads the call to a model that a span describes, and begins the
 // span's detail with it.
-func (x *extractor) record(b *batch, f *run.Fact, scope pcommon.InstrumentationScope, span ptrace.Span, errorType string, now time.Time) {
+func (x *Extractor) record(b *Batch, f *run.Fact, scope pcommon.InstrumentationScope, span ptrace.Span, errorType string, now time.Time) {
 	rec, ok := x.records.Record(genai.Span{
 		Attrs: b.reader, ScopeName: scope.Name(), ScopeVersion: scope.Version(), Name: span.Name(), Kind: span.Kind(),
 		StatusError: f.Flags&run.Failed != 0, ErrorType: errorType,
 	})
-	b.tally.badCounts(rec.Bad)
+	b.Invalid.badCounts(rec.Bad)
 	if rec.Traits&genai.Tool != 0 {
 		f.Flags |= run.Tool
 	}
@@ -341,7 +361,7 @@ func (x *extractor) record(b *batch, f *run.Fact, scope pcommon.InstrumentationS
 }
 
 // quote finds the rates for a record, nil where the card has none.
-func (x *extractor) quote(rec *genai.Record, f *run.Fact, now time.Time) *ratecard.Quote {
+func (x *Extractor) quote(rec *genai.Record, f *run.Fact, now time.Time) *ratecard.Quote {
 	at := now
 	if near(f.Start, now, priceableAge) {
 		at = time.Unix(0, f.Start)
@@ -354,13 +374,13 @@ func (x *extractor) quote(rec *genai.Record, f *run.Fact, now time.Time) *rateca
 }
 
 // root is what a span that may be its run's root says beside the rest.
-func (x *extractor) root(b *batch) *run.Root {
+func (x *Extractor) root(b *Batch) *run.Root {
 	var r run.Root
 	if start := b.reader.String(x.names.startTime); start != "" {
 		if _, err := time.Parse(time.RFC3339, start); err == nil {
 			r.StartTime = start
 		} else {
-			b.tally.Invalid[BadTime]++
+			b.Invalid[BadTime]++
 		}
 	}
 	for _, id := range x.names.copied {
@@ -368,7 +388,7 @@ func (x *extractor) root(b *batch) *run.Root {
 			if c, ok := copied(v); ok {
 				r.Copied = append(r.Copied, run.Attribute{Key: x.table.Name(id), Value: c})
 			} else {
-				b.tally.Invalid[BadType]++
+				b.Invalid[BadType]++
 			}
 		}
 	}
