@@ -69,8 +69,8 @@ ratecard-check: ## price random calls here and by the genai-prices package, and 
 	tools/ratecard/differential.sh
 
 .PHONY: reconcile
-reconcile: ## hold the tokens of every recorded run against its provider's invoice
-	go run ./internal/reconcile/cmd testdata/captures
+reconcile: ## hold every recorded run against its provider's invoice, and write docs/accuracy.md
+	go run ./internal/reconcile/cmd -doc docs/accuracy.md testdata/captures
 
 .PHONY: clean
 clean: ## remove what the other targets made
