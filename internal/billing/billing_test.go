@@ -283,3 +283,93 @@ func TestFixtures(t *testing.T) {
 		})
 	}
 }
+
+// TestOverwritten: LiteLLM writes each call onto the span that was active, and
+// so over the one before. What it says is the last call, whatever was kept of
+// the others.
+func TestOverwritten(t *testing.T) {
+	top := func(rec *genai.Record) *genai.Record { return traits(rec, genai.Overwritten) }
+	tests := []struct {
+		name    string
+		draw    func(s *scene)
+		calls   int
+		in, out int64
+		caveats Caveats
+	}{
+		{"nothing beneath: perhaps the last of many", func(s *scene) {
+			s.span(root, 0, 100, top(chat("app", 500, 50)))
+		}, 1, 500, 50, UsageMissing},
+		{"identical calls beneath", func(s *scene) {
+			p := s.span(root, 0, 100, top(id(chat("app", 500, 50), "chatcmpl-3")))
+			for i := range int64(3) {
+				s.span(p, 10*i, 10*i+50, id(chat("litellm", 500, 50), "msg_"+string(rune('1'+i))))
+			}
+		}, 3, 1500, 150, 0},
+		{"different calls beneath", func(s *scene) {
+			p := s.span(root, 0, 100, top(chat("app", 700, 70)))
+			s.span(p, 0, 40, chat("litellm", 500, 50))
+			s.span(p, 50, 90, chat("litellm", 700, 70))
+		}, 2, 1200, 120, 0},
+		{"the last left no span", func(s *scene) {
+			p := s.span(root, 0, 100, top(chat("app", 700, 70)))
+			s.span(p, 0, 40, chat("litellm", 500, 50))
+		}, 2, 1200, 120, UsageMissing | UsageConflict | PossibleDuplicate},
+	}
+	for _, c := range tests {
+		t.Run(c.name, func(t *testing.T) {
+			var s scene
+			c.draw(&s)
+			check(t, Resolve(s.spans), c.calls, c.in, c.out, c.caveats)
+		})
+	}
+}
+
+// TestSilentAboutTheCache: what nobody reports is priced as new input, too
+// much for what was read and, where it costs extra, too little for what was
+// written.
+func TestSilentAboutTheCache(t *testing.T) {
+	const blind = genai.CacheBlind | genai.WriteBlind
+	plain := func(in int64) *genai.Record {
+		return with(claude("a", in, 0, 0, 50), func(r *genai.Record) { r.Counts.CacheRead, r.Counts.CacheWrite = genai.Count{}, genai.Count{} })
+	}
+	tests := []struct {
+		name string
+		draw func(s *scene)
+		want Accuracy
+	}{
+		{"OpenAI", func(s *scene) { s.span(root, 0, 9, traits(chat("a", 5000, 50), blind)) }, UpperBound},
+		{"OpenAI, too short to be cached", func(s *scene) { s.span(root, 0, 9, traits(chat("a", 1000, 50), blind)) }, Exact},
+		{"OpenAI, a model whose writes cost extra", func(s *scene) {
+			s.span(root, 0, 9, traits(with(chat("a", 5000, 50), func(r *genai.Record) { r.RequestModel = "gpt-5.6" }), genai.WriteBlind))
+		}, Estimate},
+		{"OpenAI, writes alone unreported", func(s *scene) { s.span(root, 0, 9, traits(chat("a", 5000, 50), genai.WriteBlind)) }, Exact},
+		{"Anthropic", func(s *scene) { s.span(root, 0, 9, traits(plain(5000), blind)) }, Estimate},
+		{"Anthropic, writes alone unreported", func(s *scene) { s.span(root, 0, 9, traits(plain(5000), genai.WriteBlind)) }, Estimate},
+		{"a second witness that reports", func(s *scene) {
+			p := s.span(root, 0, 9, traits(id(plain(5000), "msg_1"), blind))
+			s.span(p, 1, 8, id(claude("b", 5000, 0, 0, 50), "msg_1"))
+		}, Exact},
+		{"an agent of the same emitter that says none", func(s *scene) {
+			s.span(s.agent(root, 0, 9, traits(aggregate(claude("a", 5000, 0, 0, 50)), genai.CacheSeen)), 1, 8, traits(plain(5000), blind))
+		}, Exact},
+		{"an agent of the same emitter whose zero says nothing", func(s *scene) {
+			s.span(s.agent(root, 0, 9, aggregate(claude("a", 5000, 0, 0, 50))), 1, 8, traits(plain(5000), blind))
+		}, Estimate},
+		{"broken off", func(s *scene) { s.span(root, 0, 9, traits(claude("a", 5000, 0, 0, 4), genai.BrokenOff)) }, LowerBound},
+		{"an agent of another emitter", func(s *scene) {
+			s.span(s.agent(root, 0, 9, traits(aggregate(claude("b", 5000, 0, 0, 50)), genai.CacheSeen)), 1, 8, traits(plain(5000), blind))
+		}, Estimate},
+		{"an agent that read from the cache where its call does not say so", func(s *scene) {
+			s.span(s.agent(root, 0, 9, traits(aggregate(claude("a", 5000, 3000, 0, 50)), genai.CacheSeen)), 1, 8, traits(plain(5000), blind))
+		}, UpperBound},
+	}
+	for _, c := range tests {
+		t.Run(c.name, func(t *testing.T) {
+			var s scene
+			c.draw(&s)
+			if b := Resolve(s.spans); b.Caveats.Claim() != c.want {
+				t.Errorf("%s for %q, want %s", b.Caveats.Claim(), b.Caveats, c.want)
+			}
+		})
+	}
+}

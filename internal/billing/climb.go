@@ -26,6 +26,7 @@ type heap struct {
 	busy     int64 // durations added up
 	operator bool  // some call states the operator's own cost
 	some     int32 // any one of the calls
+	last     int32 // the one whose span ended last, at end
 }
 
 type perScope struct {
@@ -34,7 +35,7 @@ type perScope struct {
 	total numbers
 }
 
-func emptyHeap() heap { return heap{some: none, latest: none, failed: none} }
+func emptyHeap() heap { return heap{some: none, last: none, latest: none, failed: none} }
 
 func newBelow() *below { return &below{emptyHeap(), emptyHeap(), emptyHeap(), emptyHeap()} }
 
@@ -202,6 +203,10 @@ func (r *run) judgeLeaf(v int32, b *below) {
 			return
 		}
 	}
+	if rec.Traits.Has(genai.Overwritten) {
+		r.judgeOverwritten(v, b, &all)
+		return
+	}
 	near := b.direct.with(&b.agent)
 	if c := b.direct.same(r, x); c != none {
 		r.joinBeneath(v, c, &b.direct)
@@ -233,6 +238,23 @@ func (r *run) judgeLeaf(v int32, b *below) {
 	}
 	c := r.newCall(v)
 	r.calls[c].caveats |= UsageConflict
+	r.put(&b.direct, c, v)
+}
+
+// judgeOverwritten is for somebody's span onto which each call beneath it was
+// written, the last one over all others: it says what that one came to, and
+// nothing of the rest. If it is none of those beneath, it may be a call that
+// left no span of its own.
+func (r *run) judgeOverwritten(v int32, b *below, all *heap) {
+	x := &r.numbers[v]
+	for _, c := range [...]int32{all.last, all.same(r, x)} {
+		if c != none && r.agreeWith(x, &r.calls[r.find(c)]) != differ {
+			r.joinBeneath(v, c, &b.direct)
+			return
+		}
+	}
+	c := r.newCall(v)
+	r.calls[c].caveats |= UsageConflict | PossibleDuplicate
 	r.put(&b.direct, c, v)
 }
 

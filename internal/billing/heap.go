@@ -6,7 +6,10 @@ import "github.com/runrollup/runrollupprocessor/internal/genai"
 func (r *run) put(h *heap, c, v int32) {
 	rec := r.record(v)
 	if h.n == 0 {
-		h.start, h.end = r.start[v], r.end[v]
+		h.start, h.end, h.last = r.start[v], r.end[v], c
+	}
+	if r.end[v] > h.end {
+		h.last = c
 	}
 	h.n++
 	h.some = c
@@ -58,7 +61,10 @@ func (r *run) move(h, o *heap) {
 
 func (h *heap) takeUsage(o *heap) {
 	if h.n == 0 {
-		h.start, h.end, h.some = o.start, o.end, o.some
+		h.start, h.end, h.some, h.last = o.start, o.end, o.some, o.last
+	}
+	if o.end > h.end {
+		h.last = o.last
 	}
 	h.n += o.n
 	h.total.add(&o.total)

@@ -48,7 +48,7 @@ func (r *run) doubts(c *call, out *Call) Caveats {
 // other record of the call is free of it.
 func (r *run) traitDoubts(c *call, out *Call) Caveats {
 	var d Caveats
-	all := genai.Traits(1<<16 - 1)
+	all := ^genai.Traits(0)
 	for _, v := range c.witnesses() {
 		if rec := r.record(v); rec.HasUsage() && !r.shaky(c, v) {
 			all &= rec.Traits
@@ -57,11 +57,12 @@ func (r *run) traitDoubts(c *call, out *Call) Caveats {
 	if all.Has(genai.Estimates) {
 		d |= UsageEstimated
 	}
-	if all.Has(genai.CacheBlind) && out.Record.Class == genai.Generation && cacheable(out) {
-		d |= CacheUnreported
-		if out.Record.Input.Reading == genai.Exclusive {
-			d |= UsageMissing // the cached tokens are nowhere, rather than in the input
-		}
+	d |= r.cacheDoubts(c, out, all)
+	if all.Has(genai.BrokenOff) {
+		d |= UsageMissing
+	}
+	if all.Has(genai.Overwritten) {
+		d |= UsageMissing // the calls before this one, if there were any
 	}
 	if all.Has(genai.Streamed | genai.StreamOutputHigh) {
 		d |= UsageInexact
@@ -79,6 +80,46 @@ func (r *run) traitDoubts(c *call, out *Call) Caveats {
 		d |= UsageInexact
 	}
 	return d
+}
+
+// cacheDoubts are for calls that may have used a cache and do not say so. What
+// was read is then priced as new input, which is too much, and what was
+// written, too, which is too little where the provider charges for it.
+func (r *run) cacheDoubts(c *call, out *Call, all genai.Traits) Caveats {
+	if all&(genai.CacheBlind|genai.WriteBlind) == 0 || out.Record.Class != genai.Generation || !cacheable(out) || r.sighted(c.members[0]) {
+		return 0
+	}
+	var d Caveats
+	if all.Has(genai.CacheBlind) {
+		d |= CacheUnreported
+		if out.Record.Input.Reading == genai.Exclusive {
+			d |= UsageMissing // the cached tokens are nowhere, rather than in the input
+		}
+	}
+	if genai.APIChargesWrites(out.Record.Provider, out.Record.Model()) {
+		d |= CacheUnreported | CacheTTLAssumed
+	}
+	return d
+}
+
+// maxSight is how far above a call an aggregate is looked for that speaks for
+// it. Agents and their cycles are two or three levels.
+const maxSight = 8
+
+// sighted reports whether an aggregate of the same instrumentation above the
+// call states cached tokens, be it none: Strands leaves zeros off its calls and
+// not off its agents. Where it states more than its calls do, that is a
+// residual.
+func (r *run) sighted(v int32) bool {
+	rec := r.record(v)
+	for p, steps := r.parent[v], 0; p != none && steps < maxSight; p, steps = r.parent[p], steps+1 {
+		over := r.record(p)
+		if over != nil && over.Kind == genai.Aggregate && over.Scope == rec.Scope && over.Version == rec.Version &&
+			over.HasUsage() && over.Traits.Has(genai.CacheSeen) {
+			return true
+		}
+	}
+	return false
 }
 
 // leastCached is the shortest prompt that OpenAI caches any of, by its guide to

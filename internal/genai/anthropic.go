@@ -22,7 +22,7 @@ var anthropicSDK = Dialect{
 	},
 	Finish: []string{"anthropic.message.stop_reason"},
 	Emitters: []emitter{
-		{Scope: "com.anthropic.sdk.*", Input: inclusive, Output: inclusive},
+		{Scope: "com.anthropic.sdk.*", Input: inclusive, Output: inclusive, Reports: true}, // TypeScript and Python
 		{Scope: "com.anthropic.claude-platform*", Input: inclusive, Output: inclusive},
 	},
 }

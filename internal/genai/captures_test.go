@@ -127,6 +127,12 @@ func agrees(r *captured, i *invoiced) bool {
 		}
 		return all == want && out == i.Output
 	}
+	if r.Traits.Has(BrokenOff) || !c.Output.OK && r.Traits.Has(Streamed) {
+		return all == i.Input && out <= i.Output
+	}
+	if r.Traits.Has(WriteBlind) {
+		write = i.Write
+	}
 	return all == i.Input && c.CacheRead.N == i.Read && write == i.Write && out == i.Output
 }
 
@@ -137,17 +143,28 @@ func TestCaptures(t *testing.T) {
 	// usage, aggregates with usage.
 	type tally struct{ Used, Nameless, Empty, Aggregates, Wrong int }
 	want := map[string]tally{
-		"anthropic-native":      {53, 0, 1, 0, 0},
-		"claude-agent-sdk":      {50, 50, 1, 45, 0},
-		"google-genai":          {50, 0, 4, 0, 0},
-		"langchain-openllmetry": {133, 69, 16, 0, 0},
-		"langfuse":              {65, 65, 8, 0, 0},
-		"openinference":         {90, 69, 9, 0, 0},
-		"openlit":               {96, 4, 3, 0, 1}, // a stream without usage, whose output was counted from the text
-		"openllmetry":           {88, 21, 6, 0, 0},
-		"otel-openai":           {68, 4, 3, 0, 0},
-		"vercel-ai-v5":          {77, 4, 10, 63, 0},
-		"vercel-ai-v7":          {81, 4, 6, 63, 0},
+		"anthropic-native":                   {53, 0, 1, 0, 0},
+		"claude-agent-sdk":                   {50, 50, 1, 45, 0},
+		"google-genai":                       {50, 0, 4, 0, 0},
+		"langchain-openllmetry":              {133, 69, 16, 0, 0},
+		"langfuse":                           {65, 65, 8, 0, 0},
+		"openinference":                      {90, 69, 9, 0, 0},
+		"openlit":                            {96, 4, 3, 0, 1}, // a stream without usage, whose output was counted from the text
+		"openllmetry":                        {88, 21, 6, 0, 0},
+		"otel-openai":                        {68, 4, 3, 0, 0},
+		"py-google-genai":                    {34, 34, 3, 0, 0},
+		"py-langchain-openinference-clients": {186, 83, 23, 0, 0},
+		"py-langchain-openllmetry":           {81, 21, 4, 0, 0},
+		"py-litellm":                         {57, 15, 1, 0, 0},
+		"py-openai-agents":                   {70, 70, 3, 0, 0},
+		"py-openai-v2":                       {41, 2, 4, 0, 0},
+		"py-openinference":                   {71, 71, 6, 0, 0},
+		"py-openllmetry":                     {92, 2, 7, 0, 0},
+		"py-pydantic-ai":                     {71, 0, 3, 0, 0},
+		"py-smolagents":                      {19, 19, 1, 11, 0},
+		"py-strands":                         {68, 68, 3, 50, 0},
+		"vercel-ai-v5":                       {77, 4, 10, 63, 0},
+		"vercel-ai-v7":                       {81, 4, 6, 63, 0},
 	}
 	setups, err := os.ReadDir(captures)
 	if err != nil {

@@ -39,6 +39,7 @@ type compiled struct {
 	blobs  []compiledBlob
 	rules  []int // of any scope
 
+	borrows   []attrs.ID
 	whole     bool // has names for a whole usage, not only for what others lack
 	versionIn attrs.ID
 }
@@ -87,6 +88,7 @@ type cost struct {
 type rule struct {
 	emitter
 	prefix  string
+	with    attrs.ID
 	dialect int
 }
 
@@ -152,6 +154,7 @@ func (b *builder) dialect(at int, d *Dialect) {
 	c.Dialect = d
 	c.whole = len(d.Counts[input]) > 0
 	c.versionIn = b.one(d.VersionIn)
+	c.borrows = b.ids(d.Borrows)
 	c.usage = b.table.NewMark()
 	for p, names := range d.Counts {
 		c.counts[p] = b.signs(names)
@@ -220,7 +223,7 @@ func (b *builder) emitters(dialect int) {
 	x := b.x
 	c := &x.dialects[dialect]
 	for _, e := range c.Emitters {
-		r := rule{emitter: e, dialect: dialect}
+		r := rule{emitter: e, dialect: dialect, with: b.one(e.With)}
 		at := len(x.rules)
 		if e.Scope == "" {
 			c.rules = append(c.rules, at)

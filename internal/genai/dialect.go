@@ -19,6 +19,11 @@ type Dialect struct {
 	Marks      []string // attributes that nothing else writes
 	SpanPrefix string   // of the span's name
 	IDPrefix   string   // of the response ID, on a span that has one of Costs
+	// Borrows are attributes that it writes onto spans of others, once a call
+	// and each time over the last. Its own are those of Emitters with a scope,
+	// and those of these names, where the scope's name can be configured.
+	Borrows  []string
+	OwnSpans []string
 
 	// Where the scope has no version: the attribute that tells it, and what
 	// stands before it.
@@ -53,6 +58,7 @@ var dialects = []*Dialect{
 	&anthropicSDK,
 	&claudeCode,
 	&liteLLM,
+	&liteLLMRaw,
 	&openRouter,
 	&strands,
 	&googleADK,
@@ -165,6 +171,8 @@ type emitter struct {
 	From, Below string // versions, "" for open
 	For         family // the APIs it is known for; 0 for any
 	Model       string // in the model's name
+	Span        string // the span's name
+	With        string // an attribute of the span
 	When        when
 
 	// The first emitter that matches and states a convention decides it; the
@@ -172,6 +180,13 @@ type emitter struct {
 	Input, Output convention
 	Traits        Traits
 	SumTotal      bool // its total is input + output, computed, and so proves nothing
+	OwnTotal      bool // its total is the provider's and holds everything: where it is input + output, input holds the cached tokens
+	// Reports says that cached tokens are on the span whenever there were any, so
+	// that its silence is a zero. The silence of all others says nothing.
+	Reports bool
+	// Finishes says that a whole response has its finish reason on the span, so
+	// that usage without one is that of a stream that was broken off.
+	Finishes bool
 }
 
 // when narrows an emitter to some of its spans.
@@ -180,6 +195,7 @@ type when uint8
 const (
 	always when = iota
 	streamed
+	maybeStreamed // does not say that it was not
 	withID
 	withoutID
 )

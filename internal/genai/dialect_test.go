@@ -18,6 +18,11 @@ type m = map[string]any
 // span reads one span with the given attributes. The scope is "name@version".
 func span(t *testing.T, scope string, values m) (Record, bool) {
 	t.Helper()
+	return spanNamed(t, scope, "", values)
+}
+
+func spanNamed(t *testing.T, scope, spanName string, values m) (Record, bool) {
+	t.Helper()
 	attributes := pcommon.NewMap()
 	if err := attributes.FromRaw(values); err != nil {
 		t.Fatal(err)
@@ -27,7 +32,7 @@ func span(t *testing.T, scope string, values m) (Record, bool) {
 	r := attrs.NewReader(table, nil)
 	r.Read(attributes)
 	name, version, _ := strings.Cut(scope, "@v")
-	return x.Record(Span{Attrs: r, ScopeName: name, ScopeVersion: version, Kind: ptrace.SpanKindClient})
+	return x.Record(Span{Attrs: r, ScopeName: name, ScopeVersion: version, Name: spanName, Kind: ptrace.SpanKindClient})
 }
 
 func usd(s string) money.Amount {
@@ -677,10 +682,152 @@ func TestDialects(t *testing.T) {
 				t.Errorf("model %q, want %q", got.Model(), c.model)
 			}
 			got.RequestModel, got.ResponseModel, got.Bad = "", "", 0
+			want.Traits |= got.Traits & (CacheBlind | WriteBlind | CacheSeen) // of most: see TestSight
 			if got != want {
 				t.Errorf("\n got %+v\nwant %+v", got, want)
 			}
 		})
+	}
+}
+
+// TestSight checks whose silence about a cache is taken for a zero.
+func TestSight(t *testing.T) {
+	const blind = CacheBlind | WriteBlind
+	chat := func(scope string, more m) (attrs m) {
+		attrs = m{"gen_ai.operation.name": "chat", "gen_ai.usage.input_tokens": 5000, "gen_ai.usage.output_tokens": 10}
+		if strings.HasPrefix(scope, "openinference") {
+			attrs = m{"openinference.span.kind": "LLM", "llm.token_count.prompt": 5000, "llm.token_count.completion": 10}
+		}
+		maps.Copy(attrs, more)
+		return attrs
+	}
+	const dotted, made = "gen_ai.usage.cache_read.input_tokens", "gen_ai.usage.cache_creation.input_tokens"
+	for _, c := range []struct {
+		scope string
+		attrs m
+		want  Traits
+	}{
+		{"some.new.library", nil, blind},
+		{"some.new.library", m{dotted: 0}, WriteBlind}, // of what was written it says nothing
+		{"some.new.library", m{dotted: 0, made: 0}, 0},
+		{"com.anthropic.sdk.python", nil, 0},
+		{"openinference.instrumentation.anthropic", nil, 0},
+		{"openinference.instrumentation.openai_agents", m{"llm.system": "openai"}, blind},
+		{"openinference.instrumentation.langchain", m{"llm.provider": "openai"}, WriteBlind},
+		{"openinference.instrumentation.langchain", m{"llm.provider": "anthropic"}, 0},
+		{"pydantic-ai", m{"gen_ai.system": "anthropic"}, 0},
+		{"opentelemetry.instrumentation.langchain", m{dotted: 0, made: 0}, WriteBlind}, // a zero that may be none
+		{"opentelemetry.instrumentation.langchain", m{dotted: 0, made: 7}, 0},
+		{"opentelemetry.instrumentation.openai_v2", nil, blind},
+		{"some.new.library", m{"gen_ai.operation.name": "embeddings"}, 0}, // nobody caches those
+	} {
+		rec, _ := span(t, c.scope, chat(c.scope, c.attrs))
+		if got := rec.Traits & blind; got != c.want {
+			t.Errorf("%s %v: %b, want %b", c.scope, c.attrs, got, c.want)
+		}
+	}
+}
+
+// TestStrandsTotal: its input is the provider's own in old versions, and all
+// input in new ones, under one name and one scope without a version.
+func TestStrandsTotal(t *testing.T) {
+	for total, want := range map[int]Semantics{5200: {Inclusive, Proved}, 8200: {Exclusive, Proved}, 8100: {Exclusive, Declared}} {
+		rec, _ := span(t, "strands.telemetry.tracer", m{
+			"gen_ai.operation.name": "chat", "gen_ai.system": "strands-agents", "gen_ai.request.model": "claude-sonnet-4-5",
+			"gen_ai.usage.input_tokens": 5000, "gen_ai.usage.output_tokens": 200, "gen_ai.usage.cache_write_input_tokens": 3000,
+			"gen_ai.usage.total_tokens": total,
+		})
+		if rec.Input != want {
+			t.Errorf("total %d: %+v, want %+v", total, rec.Input, want)
+		}
+	}
+}
+
+// TestStrandsZero: only since it writes the dotted name does the zero of an
+// agent come from the provider.
+func TestStrandsZero(t *testing.T) {
+	for name, want := range map[string]bool{"gen_ai.usage.cache_read.input_tokens": true, "gen_ai.usage.cache_read_input_tokens": false} {
+		rec, _ := span(t, "strands.telemetry.tracer", m{
+			"gen_ai.operation.name": "invoke_agent", "gen_ai.usage.input_tokens": 5000, "gen_ai.usage.output_tokens": 200, name: 0,
+			"gen_ai.usage.cache_write_input_tokens": 0,
+		})
+		if rec.Traits.Has(CacheSeen) != want {
+			t.Errorf("%s: %b", name, rec.Traits)
+		}
+	}
+}
+
+// TestLiteLLMOnAnothersSpan: version 1 writes each call over the last, and
+// what the providers answered on spans beneath.
+func TestLiteLLMOnAnothersSpan(t *testing.T) {
+	call := m{
+		"gen_ai.operation.name": "chat", "gen_ai.system": "anthropic", "gen_ai.usage.input_tokens": 5200, "gen_ai.usage.output_tokens": 90,
+		"gen_ai.cost.total_cost": 0.0075, "gen_ai.response.id": "chatcmpl-1",
+	}
+	for scope, want := range map[string]bool{"botanu_sdk": true, "litellm": false} {
+		if rec, _ := span(t, scope, call); rec.Traits.Has(Overwritten) != want || rec.Dialect != "litellm" {
+			t.Errorf("%s: %+v", scope, rec)
+		}
+	}
+	rec, ok := spanNamed(t, "litellm", "raw_gen_ai_request", m{
+		"llm.anthropic.id": "msg_1", "llm.anthropic.model": "claude-sonnet-4-5",
+		"llm.anthropic.usage": "{'input_tokens': 1700, 'cache_creation_input_tokens': 200, 'cache_read_input_tokens': 300, " +
+			"'cache_creation': {'ephemeral_5m_input_tokens': 0, 'ephemeral_1h_input_tokens': 200}, 'output_tokens': 90}",
+	})
+	counts := Counts{Input: Of(1700), Output: Of(90), CacheRead: Of(300), CacheWrite: Of(200), CacheWrite5m: Of(0), CacheWrite1h: Of(200)}
+	if !ok || rec.Kind != Leaf || rec.ResponseID != "msg_1" || rec.Counts != counts || rec.Input != (Semantics{Exclusive, Declared}) {
+		t.Errorf("%v %+v", ok, rec)
+	}
+	rec, _ = spanNamed(t, "litellm", "raw_gen_ai_request", m{
+		"llm.openai.id": "chatcmpl-1", "llm.openai.model": "gpt-4o",
+		"llm.openai.usage": "{'completion_tokens': 9, 'prompt_tokens': 2400, 'prompt_tokens_details': {'cache_write_tokens': None, 'cached_tokens': 1024}}",
+	})
+	if rec.Input != (Semantics{Inclusive, Declared}) || rec.Counts.CacheRead != Of(1024) || rec.Counts.CacheWrite.OK {
+		t.Errorf("%+v", rec)
+	}
+}
+
+// TestBrokenOff: a stream that the application left has the usage of its
+// opening event and no finish reason.
+func TestBrokenOff(t *testing.T) {
+	usage := m{"openinference.span.kind": "LLM", "llm.token_count.prompt": 2943, "llm.token_count.completion": 4}
+	whole := m{"llm.finish_reason": "end_turn"}
+	maps.Copy(whole, usage)
+	const scope = "openinference.instrumentation.anthropic"
+	for _, c := range []struct {
+		version string
+		attrs   m
+		want    bool
+	}{{"3.1.0", usage, true}, {"3.1.0", whole, false}, {"0.1.20", usage, false}} { // older ones write no reason at all
+		if rec, _ := span(t, scope+"@v"+c.version, c.attrs); rec.Traits.Has(BrokenOff) != c.want {
+			t.Errorf("%s %v: %b", c.version, c.attrs, rec.Traits)
+		}
+	}
+}
+
+func TestStreamNotSaid(t *testing.T) {
+	for said, want := range map[any]bool{nil: true, true: true, false: false} {
+		attrs := m{"gen_ai.operation.name": "chat", "gen_ai.usage.input_tokens": 5, "gen_ai.usage.output_tokens": 2}
+		if said != nil {
+			attrs["gen_ai.is_streaming"] = said
+		}
+		rec, _ := span(t, "opentelemetry.instrumentation.anthropic@v0.62.4", attrs)
+		if rec.Traits.Has(Streamed|StreamOutputHigh) != want {
+			t.Errorf("%v: %b", said, rec.Traits)
+		}
+	}
+}
+
+func TestAPIChargesWrites(t *testing.T) {
+	for name, want := range map[string]bool{
+		"anthropic claude-opus-4": true, "aws.bedrock x": true, "openai gpt-4o": false, "openai gpt-5": false, "openai gpt-5.6": true,
+		"openai gpt-5.6-mini": true, "openai gpt-6": true, "openai o3": false, "openai gpt-35-turbo": false, "gcp.gemini gemini-2.5-pro": false,
+		"openai openai/gpt-5.6": true, "mistral_ai x": false, " unheard-of": true, "openai gpt-": false, "openai gpt-oss-120b": false,
+	} {
+		provider, model, _ := strings.Cut(name, " ")
+		if got := APIChargesWrites(provider, model); got != want {
+			t.Errorf("%q: %v", name, got)
+		}
 	}
 }
 

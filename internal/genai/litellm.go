@@ -8,6 +8,13 @@ package genai
 // turned into OpenAI's shape first, so input holds cached tokens and output
 // holds reasoning. Version 1 has no cached tokens.
 //
+// Where a span is active that is not LiteLLM's, version 1 writes the call onto
+// that one (_handle_success): the run's root, most often. The next call is
+// written over it, so such a span says what the last of several calls was. The
+// provider's answers survive on the spans raw_gen_ai_request beneath it, each
+// as text under llm.<provider>.*, with the provider's own numbers; of streams
+// and with message logging off they say nothing.
+//
 // The total can hold a margin that the operator of the gateway puts on top;
 // the provider's bill is without it.
 var liteLLM = Dialect{
@@ -17,7 +24,9 @@ var liteLLM = Dialect{
 	Texts: map[text][]string{
 		responseModel: {"litellm.provider.model"},
 	},
-	Stream: []string{"litellm.request.streaming"},
+	Stream:   []string{"litellm.request.streaming"},
+	Borrows:  []string{"gen_ai.cost.total_cost", "hidden_params"},
+	OwnSpans: []string{"litellm_request", "raw_gen_ai_request", "Received Proxy Server Request"},
 	Blobs: []blob{{
 		Attr:  "hidden_params",
 		Costs: map[string]CostClass{"response_cost": GatewayCost},
@@ -37,7 +46,51 @@ var liteLLM = Dialect{
 		{Class: LocalCost, Total: []string{"gen_ai.cost.total", "gen_ai.cost.usd"}, Sum: []string{"gen_ai.cost.input_usd", "gen_ai.cost.output_usd"}},
 	},
 	Emitters: []emitter{
+		{Scope: "litellm*", Span: "raw_gen_ai_request", Input: asAPI, Output: asAPI, Reports: true},
 		{Scope: "litellm*", Input: inclusive, Output: inclusive, Traits: CacheBlind},
 		{Input: inclusive, Output: inclusive}, // the scope's name can be configured
 	},
+}
+
+// liteLLMRaw is what providers answered, as LiteLLM writes it down beside its
+// own account. It is apart from [liteLLM] because what is known of the one, of
+// numbers in OpenAI's shape, does not hold for the other.
+var liteLLMRaw = Dialect{
+	Name:  "litellm-raw",
+	Doc:   "providers' answers on LiteLLM's raw_gen_ai_request spans",
+	Texts: map[text][]string{responseModel: rawNames("model"), responseID: rawNames("id")},
+	Blobs: rawUsage(),
+}
+
+// rawProviders are LiteLLM's names of providers whose answers are JSON with a
+// usage. "None" is what it writes where it did not tell the provider.
+var rawProviders = [...]string{
+	"openai", "anthropic", "azure", "azure_ai", "mistral", "groq", "deepseek", "xai", "openrouter", "None",
+}
+
+func rawNames(field string) []string {
+	names := make([]string, len(rawProviders))
+	for i, p := range rawProviders {
+		names[i] = "llm." + p + "." + field
+	}
+	return names
+}
+
+func rawUsage() []blob {
+	blobs := make([]blob, len(rawProviders))
+	for i, name := range rawNames("usage") {
+		blobs[i] = blob{
+			Attr: name,
+			Counts: map[string]part{
+				"prompt_tokens": input, "completion_tokens": output, "input_tokens": input, "output_tokens": output, "total_tokens": total,
+				"prompt_tokens_details.cached_tokens": cacheRead, "input_tokens_details.cached_tokens": cacheRead,
+				"prompt_tokens_details.cache_write_tokens": cacheWrite, "input_tokens_details.cache_write_tokens": cacheWrite,
+				"cache_read_input_tokens": cacheRead, "cache_creation_input_tokens": cacheWrite,
+				"cache_creation.ephemeral_5m_input_tokens":   cacheWrite5m,
+				"cache_creation.ephemeral_1h_input_tokens":   cacheWrite1h,
+				"completion_tokens_details.reasoning_tokens": reasoning, "output_tokens_details.reasoning_tokens": reasoning,
+			},
+		}
+	}
+	return blobs
 }

@@ -49,11 +49,18 @@ var openInference = Dialect{
 		// cost includes the cached tokens that the counts leave out.
 		{Scope: "@arizeai/openinference-instrumentation-claude-agent-sdk", Input: exclusive, Traits: CacheBlind},
 		{Scope: "openinference.instrumentation.claude_agent_sdk", Input: exclusive, Traits: CacheBlind},
-		{Scope: "@arizeai/openinference-instrumentation-anthropic", Input: inclusive, Output: inclusive},
-		{Scope: "openinference.instrumentation.anthropic", Input: inclusive, Output: inclusive},
+		// Those that report cached tokens leave zeros off (anthropic/_utils.py,
+		// google_genai/_utils.py, langchain/_tracer.py). Not among them: smolagents,
+		// and of openai_agents the generation spans, of chat completions
+		// (_processor.py), where those of the Responses API have all.
+		{Scope: "@arizeai/openinference-instrumentation-anthropic", Input: inclusive, Output: inclusive, Reports: true},
+		{Scope: "openinference.instrumentation.anthropic", Input: inclusive, Output: inclusive, Reports: true},
+		// Of a stream that the application left it writes the usage of the opening event.
+		{Scope: "openinference.instrumentation.anthropic", From: "3.1", Finishes: true},
 		{Scope: "openinference.instrumentation.litellm", Input: inclusive, Output: inclusive},
-		{Scope: "openinference.instrumentation.langchain", Input: inclusive},
-		{Scope: "openinference.instrumentation.google_genai", Output: inclusive},
+		{Scope: "openinference.instrumentation.langchain", Input: inclusive, Reports: true},
+		{Scope: "openinference.instrumentation.langchain", For: openAIAPI, Traits: WriteBlind}, // LangChain drops cache_write_tokens of chat
+		{Scope: "openinference.instrumentation.google_genai", Output: inclusive, Reports: true},
 		// Adds the opening event's output tokens to the final count of a stream,
 		// and does not say what was streamed.
 		{Scope: "@arizeai/openinference-instrumentation-langchain", For: anthropicAPI, Traits: StreamOutputHigh},

@@ -29,6 +29,11 @@ var openLIT = Dialect{
 	},
 	Emitters: []emitter{
 		{Scope: "@openlit/instrumentation-anthropic", When: streamed, Traits: StreamOutputHigh},
+		// Leave cached tokens off where there are none. OpenAI's chat calls come
+		// from the scope that is named after vLLM.
+		{Scope: "@openlit/instrumentation-anthropic", Reports: true},
+		{Scope: "@openlit/instrumentation-openai", Reports: true},
+		{Scope: "@openlit/instrumentation-vllm", Reports: true},
 		{Scope: "@openlit/instrumentation-langchain", For: anthropicAPI | bedrockAPI, Input: exclusive},
 		{Scope: "@openlit/*", For: anthropicAPI | bedrockAPI, Input: exclusive},
 		{Scope: "@openlit/*", For: openAIAPI | googleAPI, Input: inclusive},

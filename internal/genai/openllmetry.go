@@ -45,10 +45,16 @@ var openLLMetry = Dialect{
 		// Adds the opening event's output tokens to the closing one's, which
 		// already holds them (streaming.py).
 		{Scope: "opentelemetry.instrumentation.anthropic*", Input: inclusive, Output: inclusive, SumTotal: true},
-		{Scope: "opentelemetry.instrumentation.anthropic*", When: streamed, Traits: StreamOutputHigh},
+		// messages.stream() does not say that it streams: the flag repeats the
+		// argument of create() (span_utils.py), and create() without it is plain.
+		{Scope: "opentelemetry.instrumentation.anthropic*", When: maybeStreamed, Traits: Streamed | StreamOutputHigh},
 		{Scope: "opentelemetry.instrumentation.bedrock*", Input: exclusive},
 		{Scope: "opentelemetry.instrumentation.google_generativeai*", Input: asAPI, Output: asAPI, Traits: ReasoningBlind},
-		{Scope: "opentelemetry.instrumentation.langchain*", Input: inclusive},
+		// Reads cache_creation of LangChain's usage_metadata, which
+		// langchain-anthropic sets to 0 where it knows the lifetime of what was
+		// written (chat_models.py, _create_usage_metadata): ephemeral_5m_input_tokens
+		// and ephemeral_1h_input_tokens have it, and nobody reads them.
+		{Scope: "opentelemetry.instrumentation.langchain*", Input: inclusive, Traits: WriteBlind},
 
 		// JavaScript. Version 0.27 writes Anthropic's input as it is, and input +
 		// output for the total, although the source of that version reads as if
@@ -57,7 +63,7 @@ var openLLMetry = Dialect{
 		{Scope: "@traceloop/instrumentation-anthropic", Below: "0.28", Input: exclusive, Output: inclusive, SumTotal: true},
 		{Scope: "@traceloop/instrumentation-anthropic", SumTotal: true},
 		{Scope: "@traceloop/instrumentation-openai", Input: inclusive, Output: inclusive, Traits: CacheBlind},
-		{Scope: "@traceloop/instrumentation-google-generativeai", Input: asAPI, Output: asAPI},
+		{Scope: "@traceloop/instrumentation-google-generativeai", Input: asAPI, Output: asAPI, Reports: true},
 		{Scope: "@traceloop/instrumentation-vertexai", Input: asAPI, Output: asAPI, Traits: ReasoningBlind},
 		{Scope: "@traceloop/instrumentation-bedrock", Input: asAPI},
 		// LangChain hands over Anthropic's own input of a plain call, and of a

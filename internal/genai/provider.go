@@ -158,6 +158,23 @@ func APICaches(provider, model string) bool {
 	return familyOf(provider, model)&(openAIAPI|anthropicAPI|bedrockAPI|googleAPI|noFamily) != 0
 }
 
+// APIChargesWrites reports whether this provider charges more for what is
+// written to its cache than for other input, so that writes that nobody
+// reports are priced too low. OpenAI does from GPT-5.6 on, by the
+// cache_write_tokens of its API; a provider that is not known may.
+func APIChargesWrites(provider, model string) bool {
+	switch f := familyOf(provider, model); f {
+	case anthropicAPI, bedrockAPI, noFamily:
+		return true
+	case openAIAPI:
+		version, ok := strings.CutPrefix(model[strings.LastIndexByte(model, '/')+1:], "gpt-")
+		major, rest := leadingNumber(version)
+		minor, _ := leadingNumber(rest)
+		return ok && (major > 5 && major < 30 || major == 5 && minor >= 6)
+	}
+	return false
+}
+
 func containsFold(s, part string) bool {
 	for i := 0; i+len(part) <= len(s); i++ {
 		if strings.EqualFold(s[i:i+len(part)], part) {

@@ -42,7 +42,11 @@ var pydanticAI = Dialect{
 	}},
 	Costs: []costNames{{Class: LocalCost, Total: []string{"operation.cost"}}},
 	Emitters: []emitter{
-		{Scope: "pydantic-ai*", Input: inclusive},
+		// Cached tokens are left off where there are none (usage.py,
+		// opentelemetry_attributes). Whether OpenAI's cache_write_tokens are
+		// among them was not seen.
+		{Scope: "pydantic-ai*", Input: inclusive, Reports: true},
+		{Scope: "pydantic-ai*", For: openAIAPI, Traits: WriteBlind},
 		{Scope: "logfire*", For: openAIAPI | googleAPI, Input: inclusive},
 	},
 }

@@ -73,6 +73,10 @@ type reading struct {
 	dialect *compiled // whose span it is; nil where nothing says
 	base    *compiled // under whose names the usage was found; nil where there is none
 	counts  [parts]Count
+	owned   bool // by its scope
+	// finished says that the span has a finish reason.
+	finished bool
+	plain    bool // the span says that the response was not streamed
 }
 
 // text gives the first of the names that has a text that can be kept.
@@ -134,11 +138,11 @@ func (r *reading) setTier(s string) {
 func (r *reading) recognise() {
 	x, s := r.x, &r.span
 	if rules := x.scopes[s.ScopeName]; len(rules) > 0 {
-		r.dialect = &x.dialects[x.rules[rules[0]].dialect]
+		r.dialect, r.owned = &x.dialects[x.rules[rules[0]].dialect], true
 	}
 	for _, i := range x.prefixes {
 		if r.dialect == nil && strings.HasPrefix(s.ScopeName, x.rules[i].prefix) {
-			r.dialect = &x.dialects[x.rules[i].dialect]
+			r.dialect, r.owned = &x.dialects[x.rules[i].dialect], true
 		}
 	}
 	for i := 0; r.dialect == nil && i < len(x.dialects); i++ {
@@ -416,6 +420,7 @@ func (r *reading) readTraits() {
 	for _, id := range r.x.finish {
 		if v, ok := a.Get(id); ok {
 			any, isError := finishReasons(v)
+			r.finished = r.finished || any || isError
 			if isError {
 				rec.Traits |= Failed
 			} else if any {
@@ -430,9 +435,11 @@ func (r *reading) readTraits() {
 	}
 	for _, id := range r.x.stream {
 		if v, ok := a.Get(id); ok {
-			if truth, _ := truthOf(v); truth {
+			truth, ok := truthOf(v)
+			if truth {
 				rec.Traits |= Streamed
 			}
+			r.plain = r.plain || ok && !truth
 		}
 	}
 	for _, id := range r.x.hit {

@@ -137,7 +137,7 @@ type Cost struct {
 }
 
 // Traits are facts about a record that are neither numbers nor names.
-type Traits uint16
+type Traits uint32
 
 const (
 	Failed           Traits = 1 << iota // the request ended in an error
@@ -154,6 +154,10 @@ const (
 	Agent                               // an aggregate that is an agent
 	ReasoningBlind                      // the emitter's output leaves reasoning out, and nothing else states it
 	TotalUnexplained                    // the stated total is more than all that is stated beside it
+	WriteBlind                          // the emitter may leave out what was written to a cache
+	CacheSeen                           // states cached tokens, be it none, as all spans of its emitter would
+	BrokenOff                           // the stream ended before its end: output counts to somewhere before
+	Overwritten                         // written on another's span, each call over the one before: it is the last of several, or the only one
 )
 
 // Has reports whether all of the given traits are set.

@@ -1,6 +1,9 @@
 package genai
 
-import "strings"
+import (
+	"slices"
+	"strings"
+)
 
 // settle decides what the record's totals mean: by the numbers where they
 // admit one reading only, else by the tables.
@@ -10,13 +13,17 @@ func (r *reading) settle() {
 	known := r.emitters(f)
 	rec.Traits |= known.traits
 	c := &rec.Counts
-	if c.CacheRead.OK || c.CacheWrite.OK || c.CacheWrite5m.OK || c.CacheWrite1h.OK {
-		rec.Traits &^= CacheBlind // not this time
+	r.settleSight(known.reports)
+	if known.finishes && !r.finished && rec.Kind == Leaf && rec.Class == Generation && c.any() {
+		rec.Traits |= BrokenOff
+	}
+	if r.borrowed() {
+		rec.Traits |= Overwritten
 	}
 	if c.Reasoning.OK {
 		rec.Traits &^= ReasoningBlind
 	}
-	if rec.Input = r.proveInput(f, known.ignoreTotal); rec.Input.Reading == Unsettled {
+	if rec.Input = r.proveInput(f, &known); rec.Input.Reading == Unsettled {
 		rec.Input = declare(known.input, f, f&(anthropicAPI|bedrockAPI) != 0)
 	}
 	if rec.Output = r.proveOutput(f, known); rec.Output.Reading == Unsettled {
@@ -35,6 +42,44 @@ func (r *reading) settle() {
 		c.Input.OK && c.Output.OK {
 		rec.Traits |= TotalUnexplained
 	}
+}
+
+// settleSight decides whether what a span does not say of a cache is a zero.
+// It is only of an emitter that is known to report it: most leave a part out
+// of some of their spans, and one that nobody has looked at may leave out all.
+func (r *reading) settleSight(reports bool) {
+	rec, c := &r.rec, &r.rec.Counts
+	wrote := c.CacheWrite.OK || c.CacheWrite5m.OK || c.CacheWrite1h.OK
+	if !reports && c.any() && rec.Class == Generation {
+		rec.Traits |= CacheBlind
+		if !wrote {
+			rec.Traits |= WriteBlind
+		}
+	}
+	if wrote || c.CacheRead.OK {
+		rec.Traits &^= CacheBlind // not this time
+	}
+	if reports && wrote && c.CacheRead.OK {
+		rec.Traits |= CacheSeen
+	}
+	if c.CacheWrite.N > 0 || c.CacheWrite5m.N > 0 || c.CacheWrite1h.N > 0 {
+		rec.Traits &^= WriteBlind
+	}
+}
+
+// borrowed reports whether the span is one that a dialect writes its calls
+// onto although it is not its own.
+func (r *reading) borrowed() bool {
+	d := r.dialect
+	if d == nil || r.owned || slices.Contains(d.OwnSpans, r.span.Name) {
+		return false
+	}
+	for _, id := range d.borrows {
+		if r.span.Attrs.Has(id) {
+			return true
+		}
+	}
+	return false
 }
 
 // declare turns a table's convention into semantics; beside says whether the
@@ -70,7 +115,7 @@ func (r *reading) cached() int64 {
 }
 
 // proveInput finds whether the numbers admit only one reading of the input.
-func (r *reading) proveInput(f family, ignoreTotal bool) Semantics {
+func (r *reading) proveInput(f family, known *knowledge) Semantics {
 	c := &r.rec.Counts
 	cached := r.cached()
 	if cached == 0 || !c.Input.OK {
@@ -90,11 +135,15 @@ func (r *reading) proveInput(f family, ignoreTotal bool) Semantics {
 	}
 	// A total that holds the cached tokens once more than input and output do.
 	// Where reasoning has the same size as the cached part, it may be that.
-	if c.Total.OK && c.Output.OK && !ignoreTotal && cached != c.Reasoning.N {
+	if c.Total.OK && c.Output.OK && !known.ignoreTotal && cached != c.Reasoning.N {
 		base := c.Input.N + c.Output.N + cached
 		switch c.Total.N {
 		case base, base + c.Reasoning.N, base + r.counts[moreInput].N + r.counts[moreOutput].N:
 			return Semantics{Exclusive, Proved}
+		case c.Input.N + c.Output.N:
+			if known.ownTotal {
+				return Semantics{Inclusive, Proved}
+			}
 		}
 	}
 	if cached > c.Input.N && f&(anthropicAPI|bedrockAPI) != 0 {
@@ -137,6 +186,9 @@ type knowledge struct {
 	input, output convention
 	traits        Traits
 	ignoreTotal   bool
+	ownTotal      bool
+	reports       bool
+	finishes      bool
 }
 
 // emitters gathers the knowledge about the span's emitter.
@@ -145,16 +197,16 @@ func (r *reading) emitters(f family) knowledge {
 	x, scope := r.x, r.span.ScopeName
 	version := r.version()
 	for _, i := range x.scopes[scope] {
-		x.rules[i].add(&k, &r.rec, version, f)
+		x.rules[i].add(&k, r, version, f)
 	}
 	for _, i := range x.prefixes {
 		if rule := &x.rules[i]; strings.HasPrefix(scope, rule.prefix) {
-			rule.add(&k, &r.rec, version, f)
+			rule.add(&k, r, version, f)
 		}
 	}
 	if d := r.dialect; d != nil && (d == r.base || !d.whole) {
 		for _, i := range r.dialect.rules {
-			x.rules[i].add(&k, &r.rec, version, f)
+			x.rules[i].add(&k, r, version, f)
 		}
 	}
 	return k
@@ -170,13 +222,21 @@ func (r *reading) version() string {
 	return r.rec.Version
 }
 
-func (e *rule) add(k *knowledge, rec *Record, version string, f family) {
+func (e *rule) add(k *knowledge, r *reading, version string, f family) {
+	rec := &r.rec
+	if e.Span != "" && e.Span != r.span.Name || e.With != "" && !r.span.Attrs.Has(e.with) {
+		return
+	}
 	if e.For != 0 && e.For&f == 0 || !inVersions(version, e.From, e.Below) || !containsFold(rec.Model(), e.Model) {
 		return
 	}
 	switch e.When {
 	case streamed:
 		if !rec.Traits.Has(Streamed) {
+			return
+		}
+	case maybeStreamed:
+		if r.plain {
 			return
 		}
 	case withID, withoutID:
@@ -192,6 +252,9 @@ func (e *rule) add(k *knowledge, rec *Record, version string, f family) {
 	}
 	k.traits |= e.Traits
 	k.ignoreTotal = k.ignoreTotal || e.SumTotal
+	k.ownTotal = k.ownTotal || e.OwnTotal
+	k.reports = k.reports || e.Reports
+	k.finishes = k.finishes || e.Finishes
 }
 
 // inVersions reports whether from <= version < below, as dotted numbers. A
