@@ -9,9 +9,11 @@ import (
 	"go.opentelemetry.io/collector/component"
 
 	"github.com/runrollup/runrollupprocessor/internal/botanu"
+	"github.com/runrollup/runrollupprocessor/internal/cost"
 	"github.com/runrollup/runrollupprocessor/internal/engine"
 	"github.com/runrollup/runrollupprocessor/internal/extract"
 	"github.com/runrollup/runrollupprocessor/internal/money"
+	"github.com/runrollup/runrollupprocessor/internal/ratecard"
 	"github.com/runrollup/runrollupprocessor/internal/run"
 )
 
@@ -29,6 +31,8 @@ type Config struct {
 	// LateWindow is how long a summarised run is held. Spans that arrive in it
 	// raise a revision; after it they begin a new part.
 	LateWindow time.Duration `mapstructure:"late_window"`
+	// Inherit gives spans that name no run that of an ancestor.
+	Inherit InheritConfig `mapstructure:"inherit"`
 	// Limits bound the state.
 	Limits LimitsConfig `mapstructure:"limits"`
 	// Attributes names the span and resource attributes that hold the identity.
@@ -44,6 +48,21 @@ type Config struct {
 	Cost CostConfig `mapstructure:"cost"`
 
 	_ struct{} // fields are set by name
+}
+
+// InheritConfig says how spans that name no run find theirs.
+type InheritConfig struct {
+	// Enabled gives them the run of their nearest ancestor in the trace that
+	// names one; where the chain of parents is broken, the trace's only run.
+	Enabled bool `mapstructure:"enabled"`
+	// QuietPeriod is how long their trace must have been quiet before a span
+	// that has not found a run counts as belonging to none.
+	QuietPeriod time.Duration `mapstructure:"quiet_period"`
+	// MaxSpans is how many spans may wait. Over it the trace that has been
+	// quiet for longest is decided early.
+	MaxSpans int `mapstructure:"max_spans"`
+
+	_ struct{}
 }
 
 // LimitsConfig bounds the state. What happens at each limit is counted.
@@ -105,9 +124,28 @@ type CostConfig struct {
 	// whole cost of a call in USD. The first that is present is believed before
 	// any other source.
 	Attributes []string `mapstructure:"attributes"`
+	// Prefer is whether a reported cost or the rate card is believed first:
+	// trusted, reported or rate_card.
+	Prefer string `mapstructure:"prefer"`
+	// RateCard is the operator's own prices.
+	RateCard RateCardConfig `mapstructure:"rate_card"`
 	// Explain adds a span event to the summary for each record, at most 100,
 	// that says why it was billed or not.
 	Explain bool `mapstructure:"explain"`
+
+	_ struct{}
+}
+
+// RateCardConfig is the operator's own prices.
+type RateCardConfig struct {
+	// File is a rate card: ratecard/v1 in YAML or JSON, or the JSON of
+	// genai-prices. Empty takes the embedded card alone.
+	File string `mapstructure:"file"`
+	// Mode is overlay, which falls through to the embedded card, or replace.
+	// Empty takes what the file says, which is overlay where it says nothing.
+	Mode string `mapstructure:"mode"`
+	// ReloadInterval is how often the file is looked at for changes. 0 never does.
+	ReloadInterval time.Duration `mapstructure:"reload_interval"`
 
 	_ struct{}
 }
@@ -118,6 +156,8 @@ func createDefaultConfig() component.Config {
 		IdleTimeout: 5 * time.Minute,
 		MaxDuration: time.Hour,
 		LateWindow:  10 * time.Minute,
+		Cost:        CostConfig{Prefer: string(cost.Trusted), RateCard: RateCardConfig{ReloadInterval: time.Minute}},
+		Inherit:     InheritConfig{Enabled: true, QuietPeriod: 30 * time.Second, MaxSpans: 1_000_000},
 		Limits:      LimitsConfig{OpenRuns: 100_000, LateRuns: 500_000, SpansPerRun: 100_000},
 		Attributes: AttributesConfig{
 			RunID:           botanu.RunID,
@@ -143,6 +183,7 @@ func createDefaultConfig() component.Config {
 const (
 	durationLeast = 10 * time.Millisecond
 	durationMost  = 30 * 24 * time.Hour
+	reloadLeast   = time.Second
 	keyLimit      = 256
 	listLimit     = 128
 )
@@ -150,7 +191,7 @@ const (
 // Validate says what is wrong with a configuration: the field, the value and
 // the fix.
 func (c *Config) Validate() error {
-	return errors.Join(c.validateTimes(), c.Limits.validate(), c.Attributes.validate(), c.validateLists(), c.Outcome.validate())
+	return errors.Join(c.validateTimes(), c.validateLimits(), c.Attributes.validate(), c.validateLists(), c.Outcome.validate(), c.Cost.validate())
 }
 
 func (c *Config) validateTimes() error {
@@ -164,6 +205,7 @@ func (c *Config) validateTimes() error {
 		{"idle_timeout", c.IdleTimeout, durationLeast},
 		{"max_duration", c.MaxDuration, durationLeast},
 		{"late_window", c.LateWindow, 0},
+		{"inherit::quiet_period", c.Inherit.QuietPeriod, durationLeast},
 	} {
 		if f.value < f.least || f.value > durationMost {
 			errs = append(errs, fmt.Errorf("%s: %v is out of range; give a duration from %v to %v, such as \"30s\"", f.name, f.value, f.least, durationMost))
@@ -175,19 +217,20 @@ func (c *Config) validateTimes() error {
 	return errors.Join(errs...)
 }
 
-func (l *LimitsConfig) validate() error {
+func (c *Config) validateLimits() error {
 	var errs []error
 	for _, f := range []struct {
 		name  string
 		value int
 		least int
 	}{
-		{"open_runs", l.OpenRuns, 1},
-		{"late_runs", l.LateRuns, 0},
-		{"spans_per_run", l.SpansPerRun, 1},
+		{"inherit::max_spans", c.Inherit.MaxSpans, 1},
+		{"limits::open_runs", c.Limits.OpenRuns, 1},
+		{"limits::late_runs", c.Limits.LateRuns, 0},
+		{"limits::spans_per_run", c.Limits.SpansPerRun, 1},
 	} {
 		if f.value < f.least {
-			errs = append(errs, fmt.Errorf("limits::%s: %d is too few; give at least %d", f.name, f.value, f.least))
+			errs = append(errs, fmt.Errorf("%s: %d is too few; give at least %d", f.name, f.value, f.least))
 		}
 	}
 	return errors.Join(errs...)
@@ -264,6 +307,24 @@ func (o *OutcomeConfig) validate() error {
 	return errors.Join(errs...)
 }
 
+func (c *CostConfig) validate() error {
+	var errs []error
+	switch cost.Prefer(c.Prefer) {
+	case cost.Trusted, cost.Reported, cost.ByRateCard:
+	default:
+		errs = append(errs, fmt.Errorf("cost::prefer: %q is none of trusted, reported, rate_card; give one of them", c.Prefer))
+	}
+	switch ratecard.Mode(c.RateCard.Mode) {
+	case "", ratecard.Overlay, ratecard.Replace:
+	default:
+		errs = append(errs, fmt.Errorf("cost::rate_card::mode: %q is none of overlay, replace; give one of them", c.RateCard.Mode))
+	}
+	if d := c.RateCard.ReloadInterval; d != 0 && (d < reloadLeast || d > durationMost) {
+		errs = append(errs, fmt.Errorf("cost::rate_card::reload_interval: %v is out of range; give a duration from %v to %v, or 0s to never reload", d, reloadLeast, durationMost))
+	}
+	return errors.Join(errs...)
+}
+
 // worth is the value of one unit by value type. The configuration is valid.
 func (o *OutcomeConfig) worth() map[string]money.Amount {
 	worth := map[string]money.Amount{}
@@ -277,8 +338,9 @@ func (o *OutcomeConfig) worth() map[string]money.Amount {
 func (c *Config) engine() engine.Config {
 	return engine.Config{
 		QuietPeriod: c.QuietPeriod, IdleTimeout: c.IdleTimeout, MaxDuration: c.MaxDuration, LateWindow: c.LateWindow,
+		Inherit: c.Inherit.Enabled, InheritQuiet: c.Inherit.QuietPeriod, InheritSpans: c.Inherit.MaxSpans,
 		OpenRuns: c.Limits.OpenRuns, LateRuns: c.Limits.LateRuns, SpansPerRun: c.Limits.SpansPerRun,
-		Summary: run.Options{Explain: c.Cost.Explain},
+		Summary: run.Options{Explain: c.Cost.Explain, Prefer: cost.Prefer(c.Cost.Prefer)},
 		Extract: extract.Config{
 			RunIDKey: c.Attributes.RunID,
 			IdentityKeys: [run.Fields]string{

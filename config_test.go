@@ -23,6 +23,7 @@ func TestDefaultConfig(t *testing.T) {
 	documented := configOf(t, map[string]any{
 		"quiet_period": "10s", "idle_timeout": "5m", "max_duration": "1h", "late_window": "10m",
 		"limits":     map[string]any{"open_runs": 100000, "late_runs": 500000, "spans_per_run": 100000},
+		"cost":       map[string]any{"prefer": "trusted", "rate_card": map[string]any{"file": "", "reload_interval": "1m"}, "explain": false},
 		"attributes": map[string]any{"run_id": "botanu.run_id", "event_id": "botanu.event_id"},
 	})
 	assert.Equal(t, documented, c)
@@ -48,6 +49,9 @@ func TestValidateNamesFieldValueAndFix(t *testing.T) {
 		{"copy nothing", map[string]any{"copy_attributes": []any{""}}, `copy_attributes::0: "" is no usable attribute; give a name of 1 to 256 bytes`},
 		{"drop the key", map[string]any{"drop_attributes": []any{"botanu.run.part"}}, `drop_attributes::0: without "botanu.run.part" summaries cannot be told apart; remove it from the list`},
 		{"float value", map[string]any{"outcome": map[string]any{"values": []any{map[string]any{"value_type": "t", "value_per_unit": "1/3"}}}}, `outcome::values::0::value_per_unit: "1/3" is no amount of USD; give a decimal in quotes, such as "12.50"`},
+		{"preference", map[string]any{"cost": map[string]any{"prefer": "card"}}, `cost::prefer: "card" is none of trusted, reported, rate_card; give one of them`},
+		{"card mode", map[string]any{"cost": map[string]any{"rate_card": map[string]any{"mode": "merge"}}}, `cost::rate_card::mode: "merge" is none of overlay, replace; give one of them`},
+		{"reload", map[string]any{"cost": map[string]any{"rate_card": map[string]any{"reload_interval": "1ms"}}}, `cost::rate_card::reload_interval: 1ms is out of range; give a duration from 1s to 720h0m0s, or 0s to never reload`},
 		{"value twice", map[string]any{"outcome": map[string]any{"values": []any{
 			map[string]any{"value_type": "t", "value_per_unit": "1"}, map[string]any{"value_type": "t", "value_per_unit": "2"},
 		}}}, `outcome::values::1::value_type: "t" is empty or stands twice; name each value type once`},

@@ -2,7 +2,6 @@ package runrollupprocessor
 
 import (
 	"context"
-	"fmt"
 	"time"
 
 	"go.opentelemetry.io/collector/component"
@@ -13,7 +12,6 @@ import (
 	"go.uber.org/zap"
 
 	"github.com/runrollup/runrollupprocessor/internal/engine"
-	"github.com/runrollup/runrollupprocessor/internal/ratecard"
 	"github.com/runrollup/runrollupprocessor/internal/run"
 )
 
@@ -21,26 +19,35 @@ import (
 // what the engine sums up follows.
 type rollupProcessor struct {
 	engine  *engine.Engine
+	card    *cardFile
 	next    consumer.Traces
 	spans   spanWriter
 	metrics *telemetry
 	logger  *zap.Logger
+
+	place   place
+	started bool
 }
 
 func newProcessor(set processor.Settings, c *Config, next consumer.Traces) (*rollupProcessor, error) {
-	card, err := ratecard.Embedded()
+	card, err := openCard(c.Cost.RateCard, set.Logger)
 	if err != nil {
-		return nil, fmt.Errorf("embedded rate card: %w", err)
+		return nil, err
 	}
 	p := &rollupProcessor{
+		card:   card,
+		place:  place{id: set.ID},
 		next:   next,
 		spans:  newSpanWriter(set.Resource, c),
 		logger: set.Logger,
 	}
+	if v, ok := set.Resource.Attributes().Get("service.instance.id"); ok {
+		p.place.collector = v.AsString()
+	}
 	config := c.engine()
-	config.Extract.Card = card
-	p.engine = engine.New(config, p.emit)
-	p.metrics, err = newTelemetry(set.TelemetrySettings, p.engine, c.Limits)
+	config.Extract.Card = card.inForce.Load()
+	p.engine = engine.New(config, p.emit, func(ctx context.Context, t engine.Tally) { p.metrics.observed(ctx, t) })
+	p.metrics, err = newTelemetry(set.TelemetrySettings, p.engine, card, c.Limits, c.Inherit)
 	return p, err
 }
 
@@ -51,28 +58,44 @@ func (p *rollupProcessor) observe(ctx context.Context, td ptrace.Traces) (ptrace
 	return td, nil
 }
 
-// emit sends a batch of summaries down the pipeline.
-func (p *rollupProcessor) emit(ctx context.Context, summaries []run.Summary) error {
-	err := p.next.ConsumeTraces(ctx, p.spans.traces(summaries))
+// emit sends as many of the summaries down the pipeline as go into one batch,
+// and says how many these are.
+func (p *rollupProcessor) emit(ctx context.Context, summaries []run.Summary) (int, error) {
+	td, n := p.spans.traces(summaries)
+	summaries = summaries[:n]
+	err := p.next.ConsumeTraces(ctx, td)
 	switch {
 	case err == nil:
 		p.metrics.emitted(ctx, summaries)
+	case consumererror.IsPermanent(err) && n > 1: // smaller batches are tried
 	case consumererror.IsPermanent(err):
-		p.logger.Error("The next component rejected run summaries for good; they are lost.",
-			zap.Int("summaries", len(summaries)), zap.String("first_run_id", summaries[0].RunID), zap.Error(err))
+		p.logger.Error("The next component rejected a run summary for good; it is lost.",
+			zap.String("run_id", summaries[0].RunID), zap.Error(err))
 	default:
 		p.logger.Warn("The next component refused run summaries for now; they are sent again.",
 			zap.Int("summaries", len(summaries)), zap.Error(err))
 	}
-	return err
+	return n, err
 }
 
 func (p *rollupProcessor) start(context.Context, component.Host) error {
+	if err := p.place.take(); err != nil {
+		return err
+	}
+	p.started = true
 	p.engine.Start()
+	p.card.watch(p.engine.UseCard)
+	card := p.card.inForce.Load()
+	p.logger.Info("Calls are priced by this rate card.", zap.String("rate_card", card.Ref()), zap.Time("embedded_prices_of", card.Dated()))
 	return nil
 }
 
 func (p *rollupProcessor) shutdown(ctx context.Context) error {
+	if p.started {
+		p.started = false
+		defer p.place.giveBack()
+	}
+	p.card.close()
 	err := p.engine.Shutdown(ctx)
 	p.metrics.shutdown()
 	return err

@@ -31,6 +31,7 @@ import (
 
 	"github.com/runrollup/runrollupprocessor/internal/botanu"
 	"github.com/runrollup/runrollupprocessor/internal/metadata"
+	"github.com/runrollup/runrollupprocessor/internal/run"
 )
 
 // scenario is a file of testdata/scenarios: what arrives and when, what must
@@ -350,4 +351,57 @@ func TestDropAttributes(t *testing.T) {
 		assert.NotContains(t, slices.Collect(maps.Keys(a)), botanu.Customer)
 		assert.Equal(t, "gold", a["plan"])
 	})
+}
+
+// TestSameIDInTwoPipelines: the second start fails and says what to do; the
+// place is free again when the first has shut down.
+func TestSameIDInTwoPipelines(t *testing.T) {
+	set := processortest.NewNopSettings(metadata.Type)
+	set.Resource.Attributes().PutStr("service.instance.id", "collector-1")
+	start := func(set processor.Settings) (processor.Traces, error) {
+		p, err := NewFactory().CreateTraces(t.Context(), set, createDefaultConfig(), consumertest.NewNop())
+		require.NoError(t, err)
+		return p, p.Start(t.Context(), componenttest.NewNopHost())
+	}
+	first, err := start(set)
+	require.NoError(t, err)
+	second, err := start(set)
+	require.ErrorContains(t, err, set.ID.String()+" is in two pipelines of this collector")
+	require.ErrorContains(t, err, "forward connector")
+	require.NoError(t, second.Shutdown(t.Context()))
+	_, err = start(set)
+	require.Error(t, err, "the one that never started gives nothing back")
+
+	other := set
+	other.Resource = pcommon.NewResource()
+	other.Resource.Attributes().PutStr("service.instance.id", "collector-2")
+	elsewhere, err := start(other)
+	require.NoError(t, err, "another collector in the same process is another matter")
+	require.NoError(t, elsewhere.Shutdown(t.Context()))
+
+	require.NoError(t, first.Shutdown(t.Context()))
+	again, err := start(set)
+	require.NoError(t, err)
+	require.NoError(t, again.Shutdown(t.Context()))
+}
+
+// TestBatchesStayWithinTheirBound of bytes, and hold at least one summary.
+func TestBatchesStayWithinTheirBound(t *testing.T) {
+	w := newSpanWriter(pcommon.NewResource(), createDefaultConfig().(*Config))
+	summaries := make([]run.Summary, 40)
+	for i := range summaries {
+		summaries[i] = run.Summary{RunID: fmt.Sprint(i)}
+		summaries[i].Root = &run.Root{Copied: []run.Attribute{{Key: "k", Value: strings.Repeat("x", 100_000)}}}
+	}
+	sent := 0
+	for sent < len(summaries) {
+		td, n := w.traces(summaries[sent:])
+		require.Positive(t, n)
+		assert.Equal(t, n, td.SpanCount())
+		assert.LessOrEqual(t, (&ptrace.ProtoMarshaler{}).TracesSize(td), batchBytes)
+		sent += n
+	}
+	summaries[0].Root.Copied[0].Value = strings.Repeat("x", 2*batchBytes)
+	td, n := w.traces(summaries)
+	assert.Equal(t, []int{1, 1}, []int{n, td.SpanCount()})
 }

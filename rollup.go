@@ -34,8 +34,12 @@ func newSpanWriter(collector pcommon.Resource, c *Config) spanWriter {
 	return w
 }
 
-// traces are the summaries as spans of one resource.
-func (w *spanWriter) traces(summaries []run.Summary) ptrace.Traces {
+// batchBytes bounds a batch of summaries: what receivers take without question.
+const batchBytes = 1 << 20
+
+// traces are as many of the summaries, at least one, as spans of one resource
+// as stay within the bound, and how many these are.
+func (w *spanWriter) traces(summaries []run.Summary) (ptrace.Traces, int) {
 	td := ptrace.NewTraces()
 	rs := td.ResourceSpans().AppendEmpty()
 	rs.Resource().Attributes().PutStr("service.name", metadata.Type.String())
@@ -45,10 +49,21 @@ func (w *spanWriter) traces(summaries []run.Summary) ptrace.Traces {
 	ss := rs.ScopeSpans().AppendEmpty()
 	ss.Scope().SetName(botanu.Scope)
 	ss.Spans().EnsureCapacity(len(summaries))
+	var sizer ptrace.ProtoMarshaler
+	size := sizer.TracesSize(td)
 	for i := range summaries {
-		w.span(ss.Spans().AppendEmpty(), &summaries[i])
+		span := ss.Spans().AppendEmpty()
+		w.span(span, &summaries[i])
+		if size += sizer.SpanSize(span); size > batchBytes && i > 0 {
+			last := 0
+			ss.Spans().RemoveIf(func(ptrace.Span) bool {
+				last++
+				return last > i
+			})
+			return td, i
+		}
 	}
-	return td
+	return td, len(summaries)
 }
 
 // span writes one summary: a child of the run's root, from the run's first
@@ -223,6 +238,7 @@ func putCost(a pcommon.Map, s *run.Summary) {
 		a.PutDouble(botanu.CostOutput, c.Parts.Output.Float64())
 		a.PutDouble(botanu.CostCacheRead, c.Parts.CacheRead.Float64())
 		a.PutDouble(botanu.CostCacheWrite, c.Parts.CacheWrite.Float64())
+		a.PutDouble(botanu.CostMetered, c.Parts.Metered.Float64())
 		a.PutDouble(botanu.CostUnsplit, c.Parts.Unsplit.Float64())
 	}
 	a.PutStr(botanu.CostSource, string(c.Source))

@@ -2,11 +2,13 @@ package runrollupprocessor
 
 import (
 	"context"
+	"time"
 
 	"go.opentelemetry.io/collector/component"
 	"go.opentelemetry.io/otel/attribute"
 	"go.opentelemetry.io/otel/metric"
 
+	"github.com/runrollup/runrollupprocessor/internal/cost"
 	"github.com/runrollup/runrollupprocessor/internal/engine"
 	"github.com/runrollup/runrollupprocessor/internal/extract"
 	"github.com/runrollup/runrollupprocessor/internal/metadata"
@@ -17,14 +19,22 @@ import (
 type telemetry struct {
 	builder *metadata.TelemetryBuilder
 	reasons [extract.Reasons]metric.AddOption
+
+	// models are those that unpriced calls were counted for. Only the engine's
+	// summarising side touches it, one batch at a time.
+	models map[[2]string]bool
 }
 
-func newTelemetry(set component.TelemetrySettings, e *engine.Engine, limits LimitsConfig) (*telemetry, error) {
+// modelLimitOwn bounds the models that the processor's own metrics name: they
+// come from clients.
+const modelLimitOwn = 100
+
+func newTelemetry(set component.TelemetrySettings, e *engine.Engine, card *cardFile, limits LimitsConfig, inherit InheritConfig) (*telemetry, error) {
 	b, err := metadata.NewTelemetryBuilder(set)
 	if err != nil {
 		return nil, err
 	}
-	t := &telemetry{builder: b}
+	t := &telemetry{builder: b, models: map[[2]string]bool{}}
 	for r, name := range extract.ReasonNames {
 		t.reasons[r] = metric.WithAttributeSet(attribute.NewSet(attribute.String("reason", name)))
 	}
@@ -42,14 +52,23 @@ func newTelemetry(set component.TelemetrySettings, e *engine.Engine, limits Limi
 		{b.RegisterProcessorRunRollupOpenRunsLimitCallback, func() int64 { return int64(limits.OpenRuns) }},
 		{b.RegisterProcessorRunRollupLateRunsCallback, func() int64 { _, late := e.Held(); return int64(late) }},
 		{b.RegisterProcessorRunRollupLateRunsLimitCallback, func() int64 { return int64(limits.LateRuns) }},
+		{b.RegisterProcessorRunRollupSpansWaitingCallback, func() int64 { return int64(e.Waiting()) }},
+		{b.RegisterProcessorRunRollupSpansWaitingLimitCallback, func() int64 { return int64(inherit.MaxSpans) }},
 		{b.RegisterProcessorRunRollupSummariesPendingCallback, func() int64 { pending, _ := e.Unsent(); return pending }},
 		{b.RegisterProcessorRunRollupSummariesRejectedCallback, func() int64 { _, rejected := e.Unsent(); return rejected }},
+		{b.RegisterProcessorRunRollupRateCardReloadsCallback, card.reloads.Load},
+		{b.RegisterProcessorRunRollupRateCardReloadErrorsCallback, card.errors.Load},
 	} {
 		if err := g.register(observe(g.read)); err != nil {
 			return nil, err
 		}
 	}
-	return t, nil
+	return t, b.RegisterProcessorRunRollupRateCardAgeCallback(func(_ context.Context, o metric.Int64Observer) error {
+		if dated := card.inForce.Load().Dated(); !dated.IsZero() {
+			o.Observe(int64(time.Since(dated).Seconds()))
+		}
+		return nil
+	})
 }
 
 // observed counts what became of a batch of spans.
@@ -62,6 +81,13 @@ func (t *telemetry) observed(ctx context.Context, tally engine.Tally) {
 	add(ctx, t.builder.ProcessorRunRollupSpansOverLimit, tally.Full)
 	add(ctx, t.builder.ProcessorRunRollupSummariesSeen, tally.Summaries)
 	add(ctx, t.builder.ProcessorRunRollupEvictions, tally.Evicted)
+	add(ctx, t.builder.ProcessorRunRollupSpansInherited, tally.Inherited)
+	add(ctx, t.builder.ProcessorRunRollupSpansUnattributed, tally.Unattributed)
+	add(ctx, t.builder.ProcessorRunRollupTracesDecidedEarly, tally.DecidedEarly)
+	add(ctx, t.builder.ProcessorRunRollupUnattributedCalls, tally.Lost.Calls)
+	if tally.Lost.Cost > 0 {
+		t.builder.ProcessorRunRollupUnattributedCost.Add(ctx, tally.Lost.Cost.Float64())
+	}
 	for r, n := range tally.Invalid {
 		add(ctx, t.builder.ProcessorRunRollupInvalidInput, n, t.reasons[r])
 	}
@@ -73,15 +99,34 @@ func (t *telemetry) emitted(ctx context.Context, summaries []run.Summary) {
 		s := &summaries[i]
 		t.builder.ProcessorRunRollupSummaries.Add(ctx, 1, metric.WithAttributes(
 			attribute.String("completion", string(s.Completion)), attribute.Bool("revised", s.Revision > 0)))
+		for m := range s.ModelIncrease {
+			t.unpriced(ctx, &s.ModelIncrease[m])
+		}
 		if s.Revision > 0 {
 			continue // what a revision restates has been counted
 		}
 		add(ctx, t.builder.ProcessorRunRollupIdentityConflicts, s.Conflicts)
-		add(ctx, t.builder.ProcessorRunRollupUnpricedCalls, s.Cost.Unpriced)
 		if s.Outcome.Conflict {
 			t.builder.ProcessorRunRollupOutcomeConflicts.Add(ctx, 1)
 		}
 	}
+}
+
+// unpriced counts the calls of a model that have no price, as far as they are
+// more than the last revision had.
+func (t *telemetry) unpriced(ctx context.Context, m *cost.Model) {
+	if m.Unpriced <= 0 {
+		return
+	}
+	name := [2]string{m.Provider, m.Name}
+	if !t.models[name] {
+		if len(t.models) >= modelLimitOwn {
+			name = [2]string{"_other", "_other"}
+		}
+		t.models[name] = true
+	}
+	add(ctx, t.builder.ProcessorRunRollupUnpricedCalls, m.Unpriced,
+		metric.WithAttributes(attribute.String("provider", name[0]), attribute.String("model", name[1])))
 }
 
 func (t *telemetry) shutdown() { t.builder.Shutdown() }

@@ -94,6 +94,7 @@ const (
 	CostOutput     = "botanu.run.cost.output"
 	CostCacheRead  = "botanu.run.cost.cache_read"
 	CostCacheWrite = "botanu.run.cost.cache_write"
+	CostMetered    = "botanu.run.cost.metered"
 	CostUnsplit    = "botanu.run.cost.unsplit"
 	CostSource     = "botanu.run.cost.source"
 	CostAccuracy   = "botanu.run.cost.accuracy"

@@ -37,7 +37,16 @@ var reported = map[genai.CostClass]Source{
 // Parts is an amount of money by what it was spent on. The parts add up to
 // [Parts.Total]. A reported total that states no parts is Unsplit.
 type Parts struct {
-	Input, Output, CacheRead, CacheWrite, Unsplit money.Amount
+	Input, Output, CacheRead, CacheWrite, Metered, Unsplit money.Amount
+}
+
+// Metered is work other than a model call that a span did and the rate card
+// prices: bytes that a warehouse scanned, messages that were sent.
+type Metered struct {
+	Attribute string // the span attribute that was priced
+	Amount    money.Amount
+	Card      string // id and digest of the card
+	Overflow  bool   // the amount left the range of an Amount
 }
 
 // Account is what the calls of a run, or of one model in it, come to.
@@ -70,10 +79,10 @@ type Bill struct {
 	Caveats   []string // sorted
 }
 
-// Of adds up the cost of a run's calls, and gives the price of each. quote
-// gives the rates that were found for the record of a span when it arrived,
-// nil where there were none.
-func Of(b *billing.Bill, quote func(span int) *ratecard.Quote) (Bill, []Line) {
+// Of adds up the cost of a run's calls and its other metered work, and gives
+// the price of each call. quote gives the rates that were found for the record
+// of a span when it arrived, nil where there were none.
+func Of(b *billing.Bill, quote func(span int) *ratecard.Quote, metered []Metered, prefer Prefer) (Bill, []Line) {
 	bill := Bill{Source: Nowhere}
 	lines := make([]Line, len(b.Calls))
 	bill.discard(b)
@@ -81,7 +90,7 @@ func Of(b *billing.Bill, quote func(span int) *ratecard.Quote) (Bill, []Line) {
 	models := map[[2]string]*Account{}
 	for i := range b.Calls {
 		call := &b.Calls[i]
-		lines[i] = price(call, quote)
+		lines[i] = price(call, quote, prefer)
 		p := &lines[i]
 		caveats |= p.Caveats
 		if call.Record.Cost.Currency != "" {
@@ -96,9 +105,10 @@ func Of(b *billing.Bill, quote func(span int) *ratecard.Quote) (Bill, []Line) {
 		m.add(call, p)
 		bill.add(call, p)
 		bill.from(p.Source)
-		if p.Card != "" && !slices.Contains(bill.Cards, p.Card) {
-			bill.Cards = append(bill.Cards, p.Card)
-		}
+		bill.card(p.Card)
+	}
+	for i := range metered {
+		bill.meter(&metered[i])
 	}
 	slices.Sort(bill.Cards)
 	bill.Models = sorted(models)

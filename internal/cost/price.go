@@ -22,12 +22,36 @@ type Line struct {
 	overflow bool
 }
 
-// price believes, in this order: what the operator, the provider or a gateway
-// reported of the call, the rate card, an instrumentation's own estimate
-// (contract, section 5).
-func price(call *billing.Call, quote func(int) *ratecard.Quote) Line {
+// Prefer is whether a reported cost or the rate card is believed first.
+type Prefer string
+
+const (
+	// Trusted believes, in this order, what the operator, the provider or a
+	// gateway reported of the call, the rate card, and an instrumentation's own
+	// estimate (contract, section 5).
+	Trusted Prefer = "trusted"
+	// Reported believes any reported cost before the rate card.
+	Reported Prefer = "reported"
+	// ByRateCard believes the rate card before any reported cost.
+	ByRateCard Prefer = "rate_card"
+)
+
+// statedFirst reports whether a reported cost of the class comes before the card.
+func (p Prefer) statedFirst(class genai.CostClass) bool {
+	switch p {
+	case Reported:
+		return true
+	case ByRateCard:
+		return false
+	}
+	return class != genai.LocalCost
+}
+
+// price puts a price on a call: what is reported of it, or what the card says,
+// whichever comes first and is there.
+func price(call *billing.Call, quote func(int) *ratecard.Quote, prefer Prefer) Line {
 	stated := call.Record.Cost
-	if stated.Class != genai.NoCost && stated.Class != genai.LocalCost {
+	if stated.Class != genai.NoCost && prefer.statedFirst(stated.Class) {
 		return ofStated(stated)
 	}
 	if p := ofCard(call, quote); p.Known || p.overflow || stated.Class == genai.NoCost {
@@ -64,6 +88,12 @@ func ofCard(call *billing.Call, quote func(int) *ratecard.Quote) Line {
 	if call.Sum {
 		rates.Context = nil // a tier is chosen by one call's input, never by a sum
 	}
+	fees, err := money.Amount(rates.Rates.Request).Mul(int64(call.APICalls))
+	if err != nil {
+		p.overflow = true
+		return p
+	}
+	rates.Rates.Request = int64(fees) // a fee for the request is due for each
 	lines, err := rates.Price(call.Tokens)
 	if err == nil {
 		p.Total, err = lines.Total()
@@ -79,6 +109,9 @@ func ofCard(call *billing.Call, quote func(int) *ratecard.Quote) Line {
 	}
 	if lines.Unpriced > 0 {
 		p.Caveats |= billing.UnpricedCalls
+	}
+	if lines.UnitFallback {
+		p.Caveats |= billing.UnitFallback
 	}
 	return p
 }
@@ -109,6 +142,26 @@ func (a *Account) add(call *billing.Call, p *Line) {
 	a.Parts.CacheRead += p.Parts.CacheRead
 	a.Parts.CacheWrite += p.Parts.CacheWrite
 	a.Parts.Unsplit += p.Parts.Unsplit
+}
+
+// meter counts other metered work, which is no call.
+func (b *Bill) meter(m *Metered) {
+	total, err := b.Total.Add(m.Amount)
+	if err != nil || m.Overflow {
+		b.Overflow = true
+		return
+	}
+	b.Total = total
+	b.Parts.Metered += m.Amount // no part is greater than the total
+	b.from(RateCard)
+	b.card(m.Card)
+}
+
+// card notes a rate card that was used.
+func (b *Bill) card(id string) {
+	if id != "" && !slices.Contains(b.Cards, id) {
+		b.Cards = append(b.Cards, id)
+	}
 }
 
 // from keeps the one source that all priced calls share.
@@ -162,5 +215,6 @@ func (a *Account) Less(o *Account) {
 	a.Parts.Output -= o.Parts.Output
 	a.Parts.CacheRead -= o.Parts.CacheRead
 	a.Parts.CacheWrite -= o.Parts.CacheWrite
+	a.Parts.Metered -= o.Parts.Metered
 	a.Parts.Unsplit -= o.Parts.Unsplit
 }

@@ -15,6 +15,10 @@ type Config struct {
 	MaxDuration time.Duration // a run that goes on is, each time it has been open for this long
 	LateWindow  time.Duration // a summarised run is held for this long and restated if it changes
 
+	Inherit      bool          // spans that name no run take that of their nearest ancestor
+	InheritQuiet time.Duration // they wait for it until their trace has been quiet for so long
+	InheritSpans int           // over it the trace quiet for longest is decided early
+
 	OpenRuns    int // over it the run quiet for longest is summarised and let go
 	LateRuns    int // over it the summarised run held for longest is let go
 	SpansPerRun int // over it further spans of the run are left out, and the run says so

@@ -10,20 +10,22 @@ import (
 	"math/rand/v2"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"go.opentelemetry.io/collector/pdata/ptrace"
 
 	"github.com/runrollup/runrollupprocessor/internal/extract"
+	"github.com/runrollup/runrollupprocessor/internal/ratecard"
 	"github.com/runrollup/runrollupprocessor/internal/run"
 )
 
 // Engine rolls spans up into runs.
 type Engine struct {
-	config  Config
-	extract *extract.Extractor
-	batches sync.Pool // of *extract.Batch
-	emit    func(context.Context, []run.Summary) error
+	config Config
+	intake atomic.Pointer[intake]
+	emit   Emit
+	tell   func(context.Context, Tally)
 
 	stop context.CancelFunc
 	done chan struct{}
@@ -39,9 +41,29 @@ type Engine struct {
 	open      *list.List // of *entry, quiet for longest first
 	late      *list.List // of *entry, summarised longest ago first
 	evicted   []job
+	strays    strays
+	lost      []lost // decided, and not yet counted
+
+	aside Tally // what became of spans aside from any batch
 
 	// Owned by whoever summarises: the ticker's goroutine, and Shutdown after it.
 	outbox outbox
+}
+
+// intake reads spans by one rate card.
+type intake struct {
+	extract *extract.Extractor
+	batches sync.Pool // of *extract.Batch
+}
+
+// UseCard makes card the one in force: spans that arrive from now on are
+// priced by it, those that have arrived are not priced anew.
+func (e *Engine) UseCard(card *ratecard.Card) {
+	config := e.config.Extract
+	config.Card = card
+	config.Unowned = e.config.Inherit
+	x := extract.New(config)
+	e.intake.Store(&intake{extract: x, batches: sync.Pool{New: func() any { return x.NewBatch() }}})
 }
 
 // entry is a run that is held.
@@ -49,8 +71,10 @@ type entry struct {
 	id        string
 	part      uint64
 	run       run.Run
-	traces    [][16]byte // those it is entered under in Engine.traces
-	isLate    bool       // summarised, held for its late window
+	traces    [][16]byte  // those it is entered under in Engine.traces
+	oneTrace  [1][16]byte // room for the first of them: most runs have one
+	itself    [1]*entry   // what stands in Engine.traces for a trace of this run alone
+	isLate    bool        // summarised, held for its late window
 	rootSeen  bool
 	touched   time.Time // arrival of the last change
 	revisitAt time.Time // when the run will have been open for max_duration, again
@@ -72,37 +96,48 @@ type job struct {
 	completion run.Completion
 }
 
-// New makes an engine that hands summaries to emit, in batches and from one
-// goroutine at a time.
-func New(config Config, emit func(context.Context, []run.Summary) error) *Engine {
-	x := extract.New(config.Extract)
-	return &Engine{
-		config:  config,
-		extract: x,
-		batches: sync.Pool{New: func() any { return x.NewBatch() }},
-		emit:    emit,
-		wake:    make(chan struct{}, 1),
-		runs:    map[string]*entry{},
-		traces:  map[[16]byte][]*entry{},
-		open:    list.New(),
-		late:    list.New(),
+// Emit hands summaries to the next component. It may take fewer than it is
+// given, at least one, and says how many; the error is about those.
+type Emit func(context.Context, []run.Summary) (int, error)
+
+// New makes an engine that hands summaries to emit, in batches, and tells what
+// became of spans aside from any batch. It calls both from one goroutine at a
+// time.
+func New(config Config, emit Emit, tell func(context.Context, Tally)) *Engine {
+	e := &Engine{
+		config: config,
+		emit:   emit,
+		tell:   tell,
+		wake:   make(chan struct{}, 1),
+		runs:   map[string]*entry{},
+		traces: map[[16]byte][]*entry{},
+		open:   list.New(),
+		late:   list.New(),
+		strays: newStrays(),
 	}
+	e.UseCard(config.Extract.Card)
+	return e
 }
 
 // Observe takes in a batch of spans that arrived at now. It only reads td, and
 // keeps nothing of it. It is safe for concurrent use.
 func (e *Engine) Observe(td ptrace.Traces, now time.Time) Tally {
-	b := e.batches.Get().(*extract.Batch)
-	e.extract.Read(b, td, now)
+	in := e.intake.Load()
+	b := in.batches.Get().(*extract.Batch)
+	in.extract.Read(b, td, now)
 	tally := Tally{NoRun: b.NoRun, Summaries: b.Summaries, Invalid: b.Invalid}
 	e.mu.Lock()
 	for i := range b.Facts {
-		e.fold(&b.Facts[i], now, &tally)
+		if f := &b.Facts[i]; f.Run != "" {
+			e.fold(f, now, &tally)
+		} else {
+			e.stray(f, now, &tally)
+		}
 	}
-	evicted := len(e.evicted) > 0
+	evicted := len(e.evicted)+len(e.lost) > 0
 	e.mu.Unlock()
 	b.Clear()
-	e.batches.Put(b)
+	in.batches.Put(b)
 	if evicted {
 		select {
 		case e.wake <- struct{}{}:
@@ -112,8 +147,16 @@ func (e *Engine) Observe(td ptrace.Traces, now time.Time) Tally {
 	return tally
 }
 
-// fold adds one fact to its run.
+// fold adds one fact to its run, and what has waited for it.
 func (e *Engine) fold(f *extract.Owned, now time.Time, tally *Tally) {
+	e.join(f, now, tally)
+	if len(e.strays.traces) > 0 {
+		e.gather(f, now, tally)
+	}
+}
+
+// join adds one fact to its run.
+func (e *Engine) join(f *extract.Owned, now time.Time, tally *Tally) {
 	en := e.runs[f.Run]
 	if en == nil {
 		en = e.begin(f.Run, now, tally)
@@ -134,8 +177,12 @@ func (e *Engine) fold(f *extract.Owned, now time.Time, tally *Tally) {
 		tally.Late++
 	}
 	e.touch(en, now, tally)
-	for _, other := range e.enter(en, f.Key.Trace) {
-		if other != en && other.isLate && f.Detail != nil && f.Detail.Record != nil {
+	runs := e.enter(en, f.Key.Trace)
+	if len(runs) == 1 || f.Detail == nil || f.Detail.Record == nil {
+		return
+	}
+	for _, other := range runs { // touching one may evict another, which makes a new list
+		if other != en && other.isLate && e.runs[other.id] == other {
 			e.touch(other, now, tally) // it may repeat this call
 		}
 	}
@@ -159,7 +206,11 @@ const runsPerTrace = 64
 func (e *Engine) enter(en *entry, trace [16]byte) []*entry {
 	runs := e.traces[trace]
 	if !slices.Contains(runs, en) && len(runs) < runsPerTrace {
-		runs = append(runs, en)
+		if len(runs) == 0 {
+			runs = en.itself[:]
+		} else {
+			runs = append(slices.Clip(runs), en)
+		}
 		e.traces[trace] = runs
 		en.traces = append(en.traces, trace)
 	}
@@ -169,11 +220,11 @@ func (e *Engine) enter(en *entry, trace [16]byte) []*entry {
 // leave undoes enter for all traces of a run.
 func (e *Engine) leave(en *entry) {
 	for _, trace := range en.traces {
-		runs := slices.DeleteFunc(e.traces[trace], func(other *entry) bool { return other == en })
-		if len(runs) == 0 {
+		runs := e.traces[trace]
+		if len(runs) == 1 {
 			delete(e.traces, trace)
 		} else {
-			e.traces[trace] = runs
+			e.traces[trace] = slices.DeleteFunc(slices.Clone(runs), func(other *entry) bool { return other == en })
 		}
 	}
 	en.traces = nil
@@ -202,6 +253,7 @@ func (e *Engine) jobOf(en *entry, completion run.Completion) job {
 func (e *Engine) begin(id string, now time.Time, tally *Tally) *entry {
 	e.makeRoom(tally)
 	en := &entry{id: id, part: rand.Uint64(), place: -1, revisitAt: now.Add(e.config.MaxDuration)}
+	en.traces, en.itself[0] = en.oneTrace[:0], en
 	en.element = e.open.PushBack(en)
 	e.runs[id] = en
 	return en
@@ -256,6 +308,7 @@ func (e *Engine) dueAt(en *entry) time.Time {
 func (e *Engine) take(now time.Time) []job {
 	e.mu.Lock()
 	defer e.mu.Unlock()
+	e.decideDue(now, &e.aside)
 	jobs := e.evicted
 	e.evicted = nil
 	for {
@@ -307,6 +360,13 @@ func (e *Engine) hold(en *entry, now time.Time) {
 // how many were given up.
 func (e *Engine) Unsent() (pending, rejected int64) {
 	return e.outbox.pending.Load(), e.outbox.rejected.Load()
+}
+
+// Waiting is how many spans that name no run wait to find theirs.
+func (e *Engine) Waiting() int {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	return e.strays.waiting
 }
 
 // Held is how many runs are open, and how many are summarised and held.

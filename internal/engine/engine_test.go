@@ -27,18 +27,40 @@ type sink struct {
 	mu        sync.Mutex // guards everything declared below
 	summaries []run.Summary
 	refuse    error
+	culprit   string // a run whose summary is refused for good
 	calls     int
+	aside     Tally
 }
 
-func (s *sink) emit(_ context.Context, summaries []run.Summary) error {
+func (s *sink) tell(_ context.Context, t Tally) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.aside.Inherited += t.Inherited
+	s.aside.Unattributed += t.Unattributed
+	s.aside.Lost.Calls += t.Lost.Calls
+	s.aside.Lost.Cost += t.Lost.Cost
+}
+
+func (s *sink) emit(_ context.Context, summaries []run.Summary) (int, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.calls++
 	if s.refuse != nil {
-		return s.refuse
+		return len(summaries), s.refuse
+	}
+	for i := range summaries {
+		if s.culprit != "" && summaries[i].RunID == s.culprit {
+			return len(summaries), consumererror.NewPermanent(errors.New("not this one"))
+		}
 	}
 	s.summaries = append(s.summaries, summaries...)
-	return nil
+	return len(summaries), nil
+}
+
+func (s *sink) told() Tally {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.aside
 }
 
 func (s *sink) take() []run.Summary {
@@ -61,6 +83,7 @@ func testConfig(t testing.TB) Config {
 	c := Config{
 		QuietPeriod: 10 * time.Second, IdleTimeout: 5 * time.Minute, MaxDuration: time.Hour, LateWindow: 10 * time.Minute,
 		OpenRuns: 1000, LateRuns: 1000, SpansPerRun: 1000,
+		Inherit: true, InheritQuiet: 30 * time.Second, InheritSpans: 1000,
 		Extract: extract.Config{RunIDKey: botanu.RunID, IdentityKeys: run.FieldNames, Card: card},
 	}
 	c.Extract.IdentityKeys[run.Version] = botanu.Version
@@ -75,7 +98,7 @@ func inBubble(t *testing.T, change func(*Config), test func(*testing.T, *Engine,
 	}
 	synctest.Test(t, func(t *testing.T) {
 		s := &sink{}
-		e := New(config, s.emit)
+		e := New(config, s.emit, s.tell)
 		e.Start()
 		defer func() { _ = e.Shutdown(t.Context()) }()
 		test(t, e, s)
@@ -300,6 +323,8 @@ func TestCallBelongsToItsOwnRun(t *testing.T) {
 				assert.Equal(t, 1, newest["b"].Cost.Calls)
 				assert.EqualValues(t, 100, newest["b"].Cost.Tokens.InputTotal())
 				after(time.Hour)
+				e.mu.Lock()
+				defer e.mu.Unlock()
 				assert.Empty(t, e.traces, "what is known of traces goes with the runs")
 			})
 		})
@@ -307,7 +332,7 @@ func TestCallBelongsToItsOwnRun(t *testing.T) {
 }
 
 func TestShutdownWithoutStart(t *testing.T) {
-	e := New(testConfig(t), (&sink{}).emit)
+	e := New(testConfig(t), (&sink{}).emit, (&sink{}).tell)
 	require.NoError(t, e.Shutdown(t.Context()))
 }
 
@@ -340,6 +365,28 @@ func TestSummariesRefusedForGoodAreGivenUpAndCounted(t *testing.T) {
 	})
 }
 
+// TestPermanentErrorIsSplitUntilTheCulpritIsAlone: the others arrive, once.
+func TestPermanentErrorIsSplitUntilTheCulpritIsAlone(t *testing.T) {
+	inBubble(t, nil, func(t *testing.T, e *Engine, s *sink) {
+		s.culprit = "run-137"
+		for i := range 300 {
+			e.observeNow(spanOf(fmt.Sprint("run-", i), 1))
+		}
+		after(11 * time.Second)
+		seen := map[string]int{}
+		for _, summary := range s.take() {
+			seen[summary.RunID]++
+		}
+		assert.Len(t, seen, 299)
+		assert.NotContains(t, seen, "run-137")
+		for id, n := range seen {
+			assert.Equal(t, 1, n, id)
+		}
+		_, rejected := e.Unsent()
+		assert.EqualValues(t, 1, rejected)
+	})
+}
+
 func TestShutdownTellsOfWhatWasNotTaken(t *testing.T) {
 	inBubble(t, nil, func(t *testing.T, e *Engine, s *sink) {
 		s.answer(errors.New("not now"))
@@ -355,10 +402,10 @@ func TestNoLockIsHeldDownstream(t *testing.T) {
 	config := testConfig(t)
 	synctest.Test(t, func(t *testing.T) {
 		hang := make(chan struct{})
-		e := New(config, func(context.Context, []run.Summary) error {
+		e := New(config, func(_ context.Context, summaries []run.Summary) (int, error) {
 			<-hang
-			return nil
-		})
+			return len(summaries), nil
+		}, (&sink{}).tell)
 		e.Start()
 		e.observeNow(spanOf("a", 1))
 		after(11 * time.Second)
@@ -378,7 +425,7 @@ func TestManyAtOnce(t *testing.T) {
 	config := testConfig(t)
 	config.QuietPeriod, config.OpenRuns = 10*time.Millisecond, 8
 	s := &sink{}
-	e := New(config, s.emit)
+	e := New(config, s.emit, s.tell)
 	e.Start()
 	var all sync.WaitGroup
 	for g := range 8 {

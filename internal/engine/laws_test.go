@@ -47,7 +47,7 @@ func TestBatchingNeverMatters(t *testing.T) {
 				spans := recorded(t, setup)
 				rollUp := func(spans []ptrace.Traces, batch func() int) map[string]run.Summary {
 					s := &sink{}
-					e := New(config, s.emit)
+					e := New(config, s.emit, s.tell)
 					for len(spans) > 0 {
 						td := ptrace.NewTraces()
 						n := min(batch(), len(spans))

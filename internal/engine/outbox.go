@@ -26,6 +26,7 @@ type outbox struct {
 	pending  atomic.Int64 // len(waiting) after the last flush
 	rejected atomic.Int64 // summaries given up: refused for good, or pushed out by newer ones
 
+	offer   int // how many to offer at once; 0 stands for outboxBatch
 	backoff time.Duration
 	retryAt time.Time
 	err     error // of the last attempt
@@ -41,26 +42,35 @@ func (o *outbox) put(s run.Summary) {
 }
 
 // flush hands over what waits. What is refused for now stays and is tried
-// again, later each time; what is refused for good is given up and counted.
-func (o *outbox) flush(ctx context.Context, emit func(context.Context, []run.Summary) error, now time.Time) {
+// again, later each time. What is refused for good is offered in ever smaller
+// batches until the culprit is alone; that one is given up and counted.
+func (o *outbox) flush(ctx context.Context, emit Emit, now time.Time) {
 	defer func() { o.pending.Store(int64(len(o.waiting))) }()
 	if o.err != nil && now.Before(o.retryAt) {
 		return
 	}
 	for len(o.waiting) > 0 {
-		batch := o.waiting[:min(len(o.waiting), outboxBatch)]
-		o.err = emit(ctx, batch)
+		if o.offer == 0 {
+			o.offer = outboxBatch
+		}
+		var taken int
+		taken, o.err = emit(ctx, o.waiting[:min(len(o.waiting), o.offer)])
 		switch {
 		case o.err == nil:
 			o.backoff = 0
+			o.offer = min(2*o.offer, outboxBatch)
+		case consumererror.IsPermanent(o.err) && taken > 1:
+			o.offer = taken / 2
+			continue
 		case consumererror.IsPermanent(o.err):
-			o.rejected.Add(int64(len(batch)))
+			o.rejected.Add(1)
+			o.offer = outboxBatch
 		default:
 			o.backoff = min(max(2*o.backoff, backoffLeast), backoffMost)
 			o.retryAt = now.Add(o.backoff)
 			return
 		}
-		o.waiting = o.waiting[len(batch):]
+		o.waiting = o.waiting[taken:]
 	}
 	o.waiting = nil
 	o.err = nil

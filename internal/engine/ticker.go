@@ -49,16 +49,20 @@ func (e *Engine) Shutdown(ctx context.Context) error {
 		<-e.done
 	}
 	e.outbox.hurry()
-	e.summarise(ctx, e.takeAll(), time.Now())
+	now := time.Now()
+	e.summarise(ctx, e.takeAll(now), now)
 	return e.outbox.failure()
 }
 
 // takeAll empties the engine.
-func (e *Engine) takeAll() []job {
+func (e *Engine) takeAll(now time.Time) []job {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	jobs := e.evicted
 	e.evicted = nil
+	for e.strays.byQuiet.Len() > 0 {
+		e.decide(e.strays.byQuiet.Front().Value.(*strayTrace), now, &e.aside)
+	}
 	// First the jobs, then the end: each may look at the others beside it.
 	for el := e.open.Front(); el != nil; el = el.Next() {
 		jobs = append(jobs, e.jobOf(el.Value.(*entry), run.Shutdown))
@@ -86,4 +90,25 @@ func (e *Engine) summarise(ctx context.Context, jobs []job, now time.Time) {
 		e.outbox.put(s)
 	}
 	e.outbox.flush(ctx, e.emit, now)
+	e.account(ctx)
+}
+
+// account tells what became of spans aside from any batch, and what those cost
+// that belong to no run.
+func (e *Engine) account(ctx context.Context) {
+	e.mu.Lock()
+	tally, list := e.aside, e.lost
+	e.aside, e.lost = Tally{}, nil
+	e.mu.Unlock()
+	for i := range list {
+		bill := run.Summarize(list[i].run, run.Idle, run.Options{Prefer: e.config.Summary.Prefer}, list[i].beside...).Cost
+		tally.Lost.Calls += bill.Calls
+		tally.Lost.Unpriced += bill.Unpriced
+		if sum, err := tally.Lost.Cost.Add(bill.Total); err == nil {
+			tally.Lost.Cost = sum
+		}
+	}
+	if tally != (Tally{}) {
+		e.tell(ctx, tally)
+	}
 }

@@ -49,6 +49,7 @@ type Extractor struct {
 	unowned bool
 	records *genai.Extractor
 	names   names
+	meters  []meter
 	table   *attrs.Table
 }
 
@@ -64,6 +65,8 @@ type names struct {
 
 	rare   uint64 // mark of the identity beyond what every span bears
 	claims uint64 // mark of an outcome
+
+	metered uint64 // mark of what the card's usage rules price
 }
 
 // lean is the identity that every span of a run bears (contract, section 2).
@@ -111,6 +114,7 @@ func New(c Config) *Extractor {
 			t.Mark(x.names.identity[f], x.names.rare)
 		}
 	}
+	x.meters, x.names.metered = metersOf(c.Card, t)
 	for _, key := range c.CopyAttributes {
 		x.names.copied = append(x.names.copied, t.Add(key))
 	}
@@ -323,10 +327,13 @@ func (x *Extractor) detail(b *Batch, f *run.Fact, scope pcommon.InstrumentationS
 	if b.reader.Marks()&x.names.claims != 0 || errorType != "" || b.claims.any() {
 		d.Claim = b.claims.claim(&x.names.claim, b.reader, errorType, now, &b.Invalid)
 	}
+	if b.reader.Marks()&x.names.metered != 0 {
+		d.Metered = x.metered(b)
+	}
 	switch {
 	case f.Detail != nil:
-		f.Detail.Root, f.Detail.Claim = d.Root, d.Claim
-	case d != (run.Detail{}):
+		f.Detail.Root, f.Detail.Claim, f.Detail.Metered = d.Root, d.Claim, d.Metered
+	case d.Root != nil || d.Claim != nil || d.Metered != nil:
 		kept := d // a copy, so that the detail of a span without any stays off the heap
 		f.Detail = &kept
 	}

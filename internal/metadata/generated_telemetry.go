@@ -25,28 +25,38 @@ func Tracer(settings component.TelemetrySettings) trace.Tracer {
 // TelemetryBuilder provides an interface for components to report telemetry
 // as defined in metadata and user config.
 type TelemetryBuilder struct {
-	meter                               metric.Meter
-	mu                                  sync.Mutex
-	registrations                       []metric.Registration
-	ProcessorRunRollupEvictions         metric.Int64Counter
-	ProcessorRunRollupIdentityConflicts metric.Int64Counter
-	ProcessorRunRollupInvalidInput      metric.Int64Counter
-	ProcessorRunRollupLateRuns          metric.Int64ObservableGauge
-	ProcessorRunRollupLateRunsLimit     metric.Int64ObservableGauge
-	ProcessorRunRollupOpenRuns          metric.Int64ObservableGauge
-	ProcessorRunRollupOpenRunsLimit     metric.Int64ObservableGauge
-	ProcessorRunRollupOutcomeConflicts  metric.Int64Counter
-	ProcessorRunRollupSpansConflicting  metric.Int64Counter
-	ProcessorRunRollupSpansDuplicate    metric.Int64Counter
-	ProcessorRunRollupSpansFolded       metric.Int64Counter
-	ProcessorRunRollupSpansLate         metric.Int64Counter
-	ProcessorRunRollupSpansOverLimit    metric.Int64Counter
-	ProcessorRunRollupSpansWithoutRun   metric.Int64Counter
-	ProcessorRunRollupSummaries         metric.Int64Counter
-	ProcessorRunRollupSummariesPending  metric.Int64ObservableGauge
-	ProcessorRunRollupSummariesRejected metric.Int64ObservableCounter
-	ProcessorRunRollupSummariesSeen     metric.Int64Counter
-	ProcessorRunRollupUnpricedCalls     metric.Int64Counter
+	meter                                  metric.Meter
+	mu                                     sync.Mutex
+	registrations                          []metric.Registration
+	ProcessorRunRollupEvictions            metric.Int64Counter
+	ProcessorRunRollupIdentityConflicts    metric.Int64Counter
+	ProcessorRunRollupInvalidInput         metric.Int64Counter
+	ProcessorRunRollupLateRuns             metric.Int64ObservableGauge
+	ProcessorRunRollupLateRunsLimit        metric.Int64ObservableGauge
+	ProcessorRunRollupOpenRuns             metric.Int64ObservableGauge
+	ProcessorRunRollupOpenRunsLimit        metric.Int64ObservableGauge
+	ProcessorRunRollupOutcomeConflicts     metric.Int64Counter
+	ProcessorRunRollupRateCardAge          metric.Int64ObservableGauge
+	ProcessorRunRollupRateCardReloadErrors metric.Int64ObservableCounter
+	ProcessorRunRollupRateCardReloads      metric.Int64ObservableCounter
+	ProcessorRunRollupSpansConflicting     metric.Int64Counter
+	ProcessorRunRollupSpansDuplicate       metric.Int64Counter
+	ProcessorRunRollupSpansFolded          metric.Int64Counter
+	ProcessorRunRollupSpansInherited       metric.Int64Counter
+	ProcessorRunRollupSpansLate            metric.Int64Counter
+	ProcessorRunRollupSpansOverLimit       metric.Int64Counter
+	ProcessorRunRollupSpansUnattributed    metric.Int64Counter
+	ProcessorRunRollupSpansWaiting         metric.Int64ObservableGauge
+	ProcessorRunRollupSpansWaitingLimit    metric.Int64ObservableGauge
+	ProcessorRunRollupSpansWithoutRun      metric.Int64Counter
+	ProcessorRunRollupSummaries            metric.Int64Counter
+	ProcessorRunRollupSummariesPending     metric.Int64ObservableGauge
+	ProcessorRunRollupSummariesRejected    metric.Int64ObservableCounter
+	ProcessorRunRollupSummariesSeen        metric.Int64Counter
+	ProcessorRunRollupTracesDecidedEarly   metric.Int64Counter
+	ProcessorRunRollupUnattributedCalls    metric.Int64Counter
+	ProcessorRunRollupUnattributedCost     metric.Float64Counter
+	ProcessorRunRollupUnpricedCalls        metric.Int64Counter
 }
 
 // TelemetryBuilderOption applies changes to default builder.
@@ -111,6 +121,81 @@ func (builder *TelemetryBuilder) RegisterProcessorRunRollupOpenRunsLimitCallback
 		cb(ctx, &observerInt64{inst: builder.ProcessorRunRollupOpenRunsLimit, obs: o})
 		return nil
 	}, builder.ProcessorRunRollupOpenRunsLimit)
+	if err != nil {
+		return err
+	}
+	builder.mu.Lock()
+	defer builder.mu.Unlock()
+	builder.registrations = append(builder.registrations, reg)
+	return nil
+}
+
+// RegisterProcessorRunRollupRateCardAgeCallback sets callback for observable ProcessorRunRollupRateCardAge metric.
+func (builder *TelemetryBuilder) RegisterProcessorRunRollupRateCardAgeCallback(cb metric.Int64Callback) error {
+	reg, err := builder.meter.RegisterCallback(func(ctx context.Context, o metric.Observer) error {
+		cb(ctx, &observerInt64{inst: builder.ProcessorRunRollupRateCardAge, obs: o})
+		return nil
+	}, builder.ProcessorRunRollupRateCardAge)
+	if err != nil {
+		return err
+	}
+	builder.mu.Lock()
+	defer builder.mu.Unlock()
+	builder.registrations = append(builder.registrations, reg)
+	return nil
+}
+
+// RegisterProcessorRunRollupRateCardReloadErrorsCallback sets callback for observable ProcessorRunRollupRateCardReloadErrors metric.
+func (builder *TelemetryBuilder) RegisterProcessorRunRollupRateCardReloadErrorsCallback(cb metric.Int64Callback) error {
+	reg, err := builder.meter.RegisterCallback(func(ctx context.Context, o metric.Observer) error {
+		cb(ctx, &observerInt64{inst: builder.ProcessorRunRollupRateCardReloadErrors, obs: o})
+		return nil
+	}, builder.ProcessorRunRollupRateCardReloadErrors)
+	if err != nil {
+		return err
+	}
+	builder.mu.Lock()
+	defer builder.mu.Unlock()
+	builder.registrations = append(builder.registrations, reg)
+	return nil
+}
+
+// RegisterProcessorRunRollupRateCardReloadsCallback sets callback for observable ProcessorRunRollupRateCardReloads metric.
+func (builder *TelemetryBuilder) RegisterProcessorRunRollupRateCardReloadsCallback(cb metric.Int64Callback) error {
+	reg, err := builder.meter.RegisterCallback(func(ctx context.Context, o metric.Observer) error {
+		cb(ctx, &observerInt64{inst: builder.ProcessorRunRollupRateCardReloads, obs: o})
+		return nil
+	}, builder.ProcessorRunRollupRateCardReloads)
+	if err != nil {
+		return err
+	}
+	builder.mu.Lock()
+	defer builder.mu.Unlock()
+	builder.registrations = append(builder.registrations, reg)
+	return nil
+}
+
+// RegisterProcessorRunRollupSpansWaitingCallback sets callback for observable ProcessorRunRollupSpansWaiting metric.
+func (builder *TelemetryBuilder) RegisterProcessorRunRollupSpansWaitingCallback(cb metric.Int64Callback) error {
+	reg, err := builder.meter.RegisterCallback(func(ctx context.Context, o metric.Observer) error {
+		cb(ctx, &observerInt64{inst: builder.ProcessorRunRollupSpansWaiting, obs: o})
+		return nil
+	}, builder.ProcessorRunRollupSpansWaiting)
+	if err != nil {
+		return err
+	}
+	builder.mu.Lock()
+	defer builder.mu.Unlock()
+	builder.registrations = append(builder.registrations, reg)
+	return nil
+}
+
+// RegisterProcessorRunRollupSpansWaitingLimitCallback sets callback for observable ProcessorRunRollupSpansWaitingLimit metric.
+func (builder *TelemetryBuilder) RegisterProcessorRunRollupSpansWaitingLimitCallback(cb metric.Int64Callback) error {
+	reg, err := builder.meter.RegisterCallback(func(ctx context.Context, o metric.Observer) error {
+		cb(ctx, &observerInt64{inst: builder.ProcessorRunRollupSpansWaitingLimit, obs: o})
+		return nil
+	}, builder.ProcessorRunRollupSpansWaitingLimit)
 	if err != nil {
 		return err
 	}
@@ -226,6 +311,24 @@ func NewTelemetryBuilder(settings component.TelemetrySettings, options ...Teleme
 		metric.WithUnit("{run}"),
 	)
 	errs = errors.Join(errs, err)
+	builder.ProcessorRunRollupRateCardAge, err = builder.meter.Int64ObservableGauge(
+		"otelcol_processor_run_rollup_rate_card_age",
+		metric.WithDescription("How long ago the prices that the rate card rests on were published. Absent where it does not rest on the embedded ones. [Alpha]"),
+		metric.WithUnit("s"),
+	)
+	errs = errors.Join(errs, err)
+	builder.ProcessorRunRollupRateCardReloadErrors, err = builder.meter.Int64ObservableCounter(
+		"otelcol_processor_run_rollup_rate_card_reload_errors",
+		metric.WithDescription("Looks at the rate card's file that ended in an error. The card before stays in force. [Alpha]"),
+		metric.WithUnit("{error}"),
+	)
+	errs = errors.Join(errs, err)
+	builder.ProcessorRunRollupRateCardReloads, err = builder.meter.Int64ObservableCounter(
+		"otelcol_processor_run_rollup_rate_card_reloads",
+		metric.WithDescription("Changed rate cards that were taken into force. [Alpha]"),
+		metric.WithUnit("{reload}"),
+	)
+	errs = errors.Join(errs, err)
 	builder.ProcessorRunRollupSpansConflicting, err = builder.meter.Int64Counter(
 		"otelcol_processor_run_rollup_spans_conflicting",
 		metric.WithDescription("Spans that their run had already, saying something else. One of the two counts, whichever came first. [Alpha]"),
@@ -244,6 +347,12 @@ func NewTelemetryBuilder(settings component.TelemetrySettings, options ...Teleme
 		metric.WithUnit("{span}"),
 	)
 	errs = errors.Join(errs, err)
+	builder.ProcessorRunRollupSpansInherited, err = builder.meter.Int64Counter(
+		"otelcol_processor_run_rollup_spans_inherited",
+		metric.WithDescription("Spans that name no run and took that of an ancestor, or their trace's only one. [Alpha]"),
+		metric.WithUnit("{span}"),
+	)
+	errs = errors.Join(errs, err)
 	builder.ProcessorRunRollupSpansLate, err = builder.meter.Int64Counter(
 		"otelcol_processor_run_rollup_spans_late",
 		metric.WithDescription("Spans that arrived after their run's summary and within its late window. They raise a revision. [Alpha]"),
@@ -256,9 +365,27 @@ func NewTelemetryBuilder(settings component.TelemetrySettings, options ...Teleme
 		metric.WithUnit("{span}"),
 	)
 	errs = errors.Join(errs, err)
+	builder.ProcessorRunRollupSpansUnattributed, err = builder.meter.Int64Counter(
+		"otelcol_processor_run_rollup_spans_unattributed",
+		metric.WithDescription("Spans that name no run and found none before their trace was quiet for inherit::quiet_period. [Alpha]"),
+		metric.WithUnit("{span}"),
+	)
+	errs = errors.Join(errs, err)
+	builder.ProcessorRunRollupSpansWaiting, err = builder.meter.Int64ObservableGauge(
+		"otelcol_processor_run_rollup_spans_waiting",
+		metric.WithDescription("Spans that name no run and wait to find theirs. [Alpha]"),
+		metric.WithUnit("{span}"),
+	)
+	errs = errors.Join(errs, err)
+	builder.ProcessorRunRollupSpansWaitingLimit, err = builder.meter.Int64ObservableGauge(
+		"otelcol_processor_run_rollup_spans_waiting_limit",
+		metric.WithDescription("How many spans may wait, from inherit::max_spans. At the limit the trace quiet for longest is decided early. [Alpha]"),
+		metric.WithUnit("{span}"),
+	)
+	errs = errors.Join(errs, err)
 	builder.ProcessorRunRollupSpansWithoutRun, err = builder.meter.Int64Counter(
 		"otelcol_processor_run_rollup_spans_without_run",
-		metric.WithDescription("Spans that name no run. They pass through and are counted nowhere else. [Alpha]"),
+		metric.WithDescription("Spans that name no run. With inherit::enabled each is then counted as inherited or as unattributed. [Alpha]"),
 		metric.WithUnit("{span}"),
 	)
 	errs = errors.Join(errs, err)
@@ -284,6 +411,24 @@ func NewTelemetryBuilder(settings component.TelemetrySettings, options ...Teleme
 		"otelcol_processor_run_rollup_summaries_seen",
 		metric.WithDescription("Summary spans of an earlier tier that passed through. [Alpha]"),
 		metric.WithUnit("{span}"),
+	)
+	errs = errors.Join(errs, err)
+	builder.ProcessorRunRollupTracesDecidedEarly, err = builder.meter.Int64Counter(
+		"otelcol_processor_run_rollup_traces_decided_early",
+		metric.WithDescription("Traces whose spans' wait for a run was cut short to stay within inherit::max_spans. [Alpha]"),
+		metric.WithUnit("{trace}"),
+	)
+	errs = errors.Join(errs, err)
+	builder.ProcessorRunRollupUnattributedCalls, err = builder.meter.Int64Counter(
+		"otelcol_processor_run_rollup_unattributed_calls",
+		metric.WithDescription("Calls to model providers on spans that belong to no run. [Alpha]"),
+		metric.WithUnit("{call}"),
+	)
+	errs = errors.Join(errs, err)
+	builder.ProcessorRunRollupUnattributedCost, err = builder.meter.Float64Counter(
+		"otelcol_processor_run_rollup_unattributed_cost",
+		metric.WithDescription("What the calls on spans that belong to no run cost, as far as they have a price. [Alpha]"),
+		metric.WithUnit("{USD}"),
 	)
 	errs = errors.Join(errs, err)
 	builder.ProcessorRunRollupUnpricedCalls, err = builder.meter.Int64Counter(

@@ -36,6 +36,26 @@ func TestSetupTelemetry(t *testing.T) {
 		observer.Observe(1)
 		return nil
 	}))
+	require.NoError(t, tb.RegisterProcessorRunRollupRateCardAgeCallback(func(_ context.Context, observer metric.Int64Observer) error {
+		observer.Observe(1)
+		return nil
+	}))
+	require.NoError(t, tb.RegisterProcessorRunRollupRateCardReloadErrorsCallback(func(_ context.Context, observer metric.Int64Observer) error {
+		observer.Observe(1)
+		return nil
+	}))
+	require.NoError(t, tb.RegisterProcessorRunRollupRateCardReloadsCallback(func(_ context.Context, observer metric.Int64Observer) error {
+		observer.Observe(1)
+		return nil
+	}))
+	require.NoError(t, tb.RegisterProcessorRunRollupSpansWaitingCallback(func(_ context.Context, observer metric.Int64Observer) error {
+		observer.Observe(1)
+		return nil
+	}))
+	require.NoError(t, tb.RegisterProcessorRunRollupSpansWaitingLimitCallback(func(_ context.Context, observer metric.Int64Observer) error {
+		observer.Observe(1)
+		return nil
+	}))
 	require.NoError(t, tb.RegisterProcessorRunRollupSummariesPendingCallback(func(_ context.Context, observer metric.Int64Observer) error {
 		observer.Observe(1)
 		return nil
@@ -51,11 +71,16 @@ func TestSetupTelemetry(t *testing.T) {
 	tb.ProcessorRunRollupSpansConflicting.Add(context.Background(), 1)
 	tb.ProcessorRunRollupSpansDuplicate.Add(context.Background(), 1)
 	tb.ProcessorRunRollupSpansFolded.Add(context.Background(), 1)
+	tb.ProcessorRunRollupSpansInherited.Add(context.Background(), 1)
 	tb.ProcessorRunRollupSpansLate.Add(context.Background(), 1)
 	tb.ProcessorRunRollupSpansOverLimit.Add(context.Background(), 1)
+	tb.ProcessorRunRollupSpansUnattributed.Add(context.Background(), 1)
 	tb.ProcessorRunRollupSpansWithoutRun.Add(context.Background(), 1)
 	tb.ProcessorRunRollupSummaries.Add(context.Background(), 1)
 	tb.ProcessorRunRollupSummariesSeen.Add(context.Background(), 1)
+	tb.ProcessorRunRollupTracesDecidedEarly.Add(context.Background(), 1)
+	tb.ProcessorRunRollupUnattributedCalls.Add(context.Background(), 1)
+	tb.ProcessorRunRollupUnattributedCost.Add(context.Background(), 1)
 	tb.ProcessorRunRollupUnpricedCalls.Add(context.Background(), 1)
 	AssertEqualProcessorRunRollupEvictions(t, testTel,
 		[]metricdata.DataPoint[int64]{{Value: 1}},
@@ -81,6 +106,15 @@ func TestSetupTelemetry(t *testing.T) {
 	AssertEqualProcessorRunRollupOutcomeConflicts(t, testTel,
 		[]metricdata.DataPoint[int64]{{Value: 1}},
 		metricdatatest.IgnoreTimestamp())
+	AssertEqualProcessorRunRollupRateCardAge(t, testTel,
+		[]metricdata.DataPoint[int64]{{Value: 1}},
+		metricdatatest.IgnoreTimestamp())
+	AssertEqualProcessorRunRollupRateCardReloadErrors(t, testTel,
+		[]metricdata.DataPoint[int64]{{Value: 1}},
+		metricdatatest.IgnoreTimestamp())
+	AssertEqualProcessorRunRollupRateCardReloads(t, testTel,
+		[]metricdata.DataPoint[int64]{{Value: 1}},
+		metricdatatest.IgnoreTimestamp())
 	AssertEqualProcessorRunRollupSpansConflicting(t, testTel,
 		[]metricdata.DataPoint[int64]{{Value: 1}},
 		metricdatatest.IgnoreTimestamp())
@@ -90,10 +124,22 @@ func TestSetupTelemetry(t *testing.T) {
 	AssertEqualProcessorRunRollupSpansFolded(t, testTel,
 		[]metricdata.DataPoint[int64]{{Value: 1}},
 		metricdatatest.IgnoreTimestamp())
+	AssertEqualProcessorRunRollupSpansInherited(t, testTel,
+		[]metricdata.DataPoint[int64]{{Value: 1}},
+		metricdatatest.IgnoreTimestamp())
 	AssertEqualProcessorRunRollupSpansLate(t, testTel,
 		[]metricdata.DataPoint[int64]{{Value: 1}},
 		metricdatatest.IgnoreTimestamp())
 	AssertEqualProcessorRunRollupSpansOverLimit(t, testTel,
+		[]metricdata.DataPoint[int64]{{Value: 1}},
+		metricdatatest.IgnoreTimestamp())
+	AssertEqualProcessorRunRollupSpansUnattributed(t, testTel,
+		[]metricdata.DataPoint[int64]{{Value: 1}},
+		metricdatatest.IgnoreTimestamp())
+	AssertEqualProcessorRunRollupSpansWaiting(t, testTel,
+		[]metricdata.DataPoint[int64]{{Value: 1}},
+		metricdatatest.IgnoreTimestamp())
+	AssertEqualProcessorRunRollupSpansWaitingLimit(t, testTel,
 		[]metricdata.DataPoint[int64]{{Value: 1}},
 		metricdatatest.IgnoreTimestamp())
 	AssertEqualProcessorRunRollupSpansWithoutRun(t, testTel,
@@ -110,6 +156,15 @@ func TestSetupTelemetry(t *testing.T) {
 		metricdatatest.IgnoreTimestamp())
 	AssertEqualProcessorRunRollupSummariesSeen(t, testTel,
 		[]metricdata.DataPoint[int64]{{Value: 1}},
+		metricdatatest.IgnoreTimestamp())
+	AssertEqualProcessorRunRollupTracesDecidedEarly(t, testTel,
+		[]metricdata.DataPoint[int64]{{Value: 1}},
+		metricdatatest.IgnoreTimestamp())
+	AssertEqualProcessorRunRollupUnattributedCalls(t, testTel,
+		[]metricdata.DataPoint[int64]{{Value: 1}},
+		metricdatatest.IgnoreTimestamp())
+	AssertEqualProcessorRunRollupUnattributedCost(t, testTel,
+		[]metricdata.DataPoint[float64]{{Value: 1}},
 		metricdatatest.IgnoreTimestamp())
 	AssertEqualProcessorRunRollupUnpricedCalls(t, testTel,
 		[]metricdata.DataPoint[int64]{{Value: 1}},

@@ -5,6 +5,7 @@ import (
 	"cmp"
 	"encoding/json"
 
+	"github.com/runrollup/runrollupprocessor/internal/cost"
 	"github.com/runrollup/runrollupprocessor/internal/genai"
 	"github.com/runrollup/runrollupprocessor/internal/outcome"
 	"github.com/runrollup/runrollupprocessor/internal/ratecard"
@@ -57,6 +58,8 @@ type Detail struct {
 	Quote  *ratecard.Quote `json:"-"` // the rates for Record in the card in force at first arrival; nil where it has none
 	Claim  *outcome.Claim  `json:",omitempty"`
 	Root   *Root           `json:",omitempty"`
+	// Metered is other work that the card in force at first arrival prices.
+	Metered []cost.Metered `json:"-"`
 }
 
 // Root is what a span that may be the run's root says beside its identity.

@@ -9,6 +9,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"github.com/runrollup/runrollupprocessor/internal/cost"
 	"github.com/runrollup/runrollupprocessor/internal/genai"
 	"github.com/runrollup/runrollupprocessor/internal/money"
 	"github.com/runrollup/runrollupprocessor/internal/outcome"
@@ -68,7 +69,10 @@ func (w world) detail(f *Fact) *Detail {
 			ValueType: "tickets", Amount: outcome.Finite(float64(w.IntN(3))),
 		}}}
 	}
-	if d == (Detail{}) {
+	if w.IntN(6) == 0 {
+		d.Metered = []cost.Metered{{Attribute: "bytes", Amount: money.Amount(w.Int64N(1e12)), Card: "card@1"}}
+	}
+	if d.Record == nil && d.Claim == nil && d.Metered == nil {
 		return nil
 	}
 	return &d
@@ -137,6 +141,10 @@ func TestConflictingCopies(t *testing.T) {
 			other.End += w.Int64N(3)
 			other.Service = w.pick("api", "other")
 			other.Detail = w.detail(&other)
+			unmetered(other.Detail) // what two copies are priced at is the first one's, and depends on order
+			for i := range facts {
+				unmetered(facts[i].Detail)
+			}
 			facts = append(facts, other)
 		}
 		want := summaryOf(facts)
@@ -146,6 +154,12 @@ func TestConflictingCopies(t *testing.T) {
 				return
 			}
 		}
+	}
+}
+
+func unmetered(d *Detail) {
+	if d != nil {
+		d.Metered = nil
 	}
 }
 
@@ -274,14 +288,14 @@ func TestPartsOfOneTotal(t *testing.T) {
 	for seed := range uint64(seeds) {
 		s := summaryOf(newWorld(seed).facts())
 		p := s.Cost.Parts
-		require.Equal(t, s.Cost.Total, p.Input+p.Output+p.CacheRead+p.CacheWrite+p.Unsplit, "seed %d", seed)
+		require.Equal(t, s.Cost.Total, p.Input+p.Output+p.CacheRead+p.CacheWrite+p.Metered+p.Unsplit, "seed %d", seed)
 		var total money.Amount
 		calls := 0
 		for _, m := range s.Cost.Models {
 			total += m.Total
 			calls += m.Calls
 		}
-		require.Equal(t, s.Cost.Total, total, "seed %d", seed)
+		require.Equal(t, s.Cost.Total-p.Metered, total, "seed %d", seed)
 		require.Equal(t, s.Cost.Calls, calls, "seed %d", seed)
 	}
 }

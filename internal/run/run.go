@@ -20,6 +20,7 @@ type Run struct {
 	identities []Identity         // distinct, in order of first use
 	services   []string           // distinct, in order of first use
 	truncated  bool
+	shared     bool // a snapshot may be reading nodes
 }
 
 // node is a fact in the run's storage, with what spans share held once.
@@ -57,7 +58,7 @@ const variantLimit = 256
 
 // Add puts in what a span says, if the run holds fewer spans than limit.
 func (r *Run) Add(f *Fact, limit int) Change {
-	if i, ok := r.find(f.Key); ok {
+	if i, ok := r.Find(f.Key); ok {
 		return r.repeat(i, f)
 	}
 	if len(r.nodes) >= limit {
@@ -82,17 +83,22 @@ func (r *Run) Add(f *Fact, limit int) Change {
 
 // repeat settles what a span says that was there before.
 func (r *Run) repeat(i int, f *Fact) Change {
-	held := r.fact(i)
+	held := r.Fact(i)
 	if same(&held, f) {
 		return Unchanged
 	}
 	if greater(f, &held) {
-		// A snapshot may be reading the old nodes.
-		r.nodes = slices.Clone(r.nodes)
+		if r.shared {
+			r.nodes = slices.Clone(r.nodes)
+			r.shared = false
+		}
 		n := r.node(f)
 		if sameModel(n.detail, held.Detail) {
 			// Priced once, never anew: the card in force at the first arrival holds.
 			n.detail.Quote = held.Detail.Quote
+		}
+		if n.detail != nil && held.Detail != nil && held.Detail.Metered != nil {
+			n.detail.Metered = held.Detail.Metered
 		}
 		r.nodes[i] = n
 	}
@@ -122,7 +128,8 @@ func sameModel(a, b *Detail) bool {
 		a.Record.ResponseModel == b.Record.ResponseModel && a.Record.Tier == b.Record.Tier
 }
 
-func (r *Run) find(k SpanKey) (int, bool) {
+// Find gives the place of a span in the order of arrival.
+func (r *Run) Find(k SpanKey) (int, bool) {
 	if r.index != nil {
 		i, ok := r.index[k]
 		return int(i), ok
@@ -157,7 +164,14 @@ func intern[T comparable](values *[]T, v T) uint16 {
 	return uint16(len(*values) - 1)
 }
 
-func (r *Run) fact(i int) Fact {
+// Has reports whether the run holds a span.
+func (r *Run) Has(k SpanKey) bool {
+	_, ok := r.Find(k)
+	return ok
+}
+
+// Fact gives the span at a place.
+func (r *Run) Fact(i int) Fact {
 	n := &r.nodes[i]
 	return Fact{
 		Key: n.key, Parent: n.parent, Start: n.start, End: n.end, Flags: n.flags,
@@ -174,6 +188,7 @@ func (r *Run) Truncated() bool { return r.truncated }
 // Snapshot is the run as it is now. It costs nothing and stays as it is while
 // the run grows: facts are only ever appended, and the rare replacement copies.
 func (r *Run) Snapshot() Run {
+	r.shared = true
 	return Run{nodes: r.nodes, identities: r.identities, services: r.services, truncated: r.truncated}
 }
 

@@ -67,7 +67,8 @@ type Summary struct {
 
 // Options say what a summary is to hold.
 type Options struct {
-	Explain bool // why each record was billed or not
+	Explain bool        // why each record was billed or not
+	Prefer  cost.Prefer // where two places state the cost of a call; empty is cost.Trusted
 }
 
 // Summarize derives what a run amounts to. When to ask is not its business:
@@ -254,10 +255,21 @@ func (s *Summary) bill(r *Run, nodes []node, beside []Run, o Options) {
 			return nil
 		}
 		return all[i].detail.Quote
-	})
+	}, metered(nodes), o.Prefer)
 	if o.Explain {
 		s.Notes = notes(all, &bill, lines)
 	}
+}
+
+// metered is the work of the run's spans that is no call.
+func metered(nodes []node) []cost.Metered {
+	var list []cost.Metered
+	for i := range nodes {
+		if nodes[i].detail != nil {
+			list = append(list, nodes[i].detail.Metered...)
+		}
+	}
+	return list
 }
 
 // billed is what billing has to know of a span.

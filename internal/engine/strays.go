@@ -1,0 +1,256 @@
+package engine
+
+import (
+	"container/list"
+	"time"
+
+	"github.com/runrollup/runrollupprocessor/internal/extract"
+	"github.com/runrollup/runrollupprocessor/internal/run"
+)
+
+// strays holds the spans that name no run, until their trace shows which run
+// they belong to or has been quiet for long enough (contract, section 3). It
+// is guarded by the engine's lock.
+type strays struct {
+	traces  map[[16]byte]*strayTrace
+	byQuiet *list.List // of *strayTrace, quiet for longest first
+	waiting int        // spans held
+}
+
+// strayTrace is the strays of one trace. A span of it is some hundred bytes;
+// one that has found its run is kept as taken until the trace is decided.
+type strayTrace struct {
+	id      [16]byte
+	held    run.Run         // the facts
+	taken   []bool          // by place in held: has found its run
+	left    int             // how many have not
+	last    map[[8]byte]int // by parent: the place in held of its last child
+	before  []int           // by place: the child before of the same parent, -1 for none
+	touched time.Time
+	element *list.Element
+}
+
+func newStrays() strays {
+	return strays{traces: map[[16]byte]*strayTrace{}, byQuiet: list.New()}
+}
+
+// add remembers a stray. It reports false for one that is there already.
+func (s *strays) add(f *run.Fact, now time.Time) bool {
+	t := s.traces[f.Key.Trace]
+	if t == nil {
+		t = &strayTrace{id: f.Key.Trace, last: map[[8]byte]int{}}
+		t.element = s.byQuiet.PushBack(t)
+		s.traces[t.id] = t
+	}
+	s.touch(t, now)
+	if t.held.Add(f, noLimit) != run.Grown {
+		return false
+	}
+	at := t.held.Len() - 1
+	before, ok := t.last[f.Parent]
+	if !ok {
+		before = -1
+	}
+	t.last[f.Parent] = at
+	t.before = append(t.before, before)
+	t.taken = append(t.taken, false)
+	t.left++
+	s.waiting++
+	return true
+}
+
+// noLimit is more spans than memory holds: the bound is on all strays together.
+const noLimit = 1 << 40
+
+func (s *strays) touch(t *strayTrace, now time.Time) {
+	t.touched = now
+	s.byQuiet.MoveToBack(t.element)
+}
+
+func (s *strays) drop(t *strayTrace) {
+	s.waiting -= t.left
+	s.byQuiet.Remove(t.element)
+	delete(s.traces, t.id)
+}
+
+// take marks a stray as one that has found its run.
+func (s *strays) take(t *strayTrace, at int) {
+	t.taken[at] = true
+	t.left--
+	s.waiting--
+}
+
+// beneath takes the strays beneath a span out, and gives each to give. Where
+// one of them bears a stray's subtree, so goes the subtree.
+func (s *strays) beneath(t *strayTrace, span [8]byte, give func(*run.Fact)) {
+	up := [][8]byte{span}
+	for len(up) > 0 {
+		parent := up[len(up)-1]
+		up = up[:len(up)-1]
+		at, ok := t.last[parent]
+		if !ok {
+			continue
+		}
+		delete(t.last, parent) // a child that comes later finds its parent in a run
+		for ; at >= 0; at = t.before[at] {
+			if t.taken[at] {
+				continue
+			}
+			s.take(t, at)
+			f := t.held.Fact(at)
+			up = append(up, f.Key.Span)
+			give(&f)
+		}
+	}
+}
+
+// rest splits what is left of a trace: spans whose chain of parents is broken
+// by one that never came, or runs in a circle, and spans whose chain is whole
+// and names no run.
+func (t *strayTrace) rest() (broken, whole []run.Fact) {
+	const unknown, isBroken, isWhole = 0, 1, 2
+	state := make([]byte, t.held.Len())
+	var path []int
+	for i := range state {
+		path = path[:0]
+		verdict := byte(isBroken)
+		for at := i; ; {
+			if state[at] != unknown {
+				verdict = state[at]
+				break
+			}
+			if len(path) > 0 && at == i {
+				break // a circle
+			}
+			path = append(path, at)
+			if len(path) > len(state) {
+				break // a circle that i leads into
+			}
+			f := t.held.Fact(at)
+			if f.Flags&run.NoParent != 0 {
+				verdict = isWhole
+				break
+			}
+			next, ok := t.held.Find(run.SpanKey{Trace: t.id, Span: f.Parent})
+			if !ok {
+				break
+			}
+			at = next
+		}
+		for _, at := range path {
+			state[at] = verdict
+		}
+	}
+	for i, verdict := range state {
+		if t.taken[i] {
+			continue
+		}
+		if verdict == isWhole {
+			whole = append(whole, t.held.Fact(i))
+		} else {
+			broken = append(broken, t.held.Fact(i))
+		}
+	}
+	return broken, whole
+}
+
+// lost is the spans of a trace that belong to no run, with the runs beside them.
+type lost struct {
+	run    run.Run
+	beside []run.Run
+}
+
+// stray takes in a span that names no run: it goes to the run of its parent,
+// where that is known, else it waits.
+func (e *Engine) stray(f *extract.Owned, now time.Time, tally *Tally) {
+	parent := run.SpanKey{Trace: f.Key.Trace, Span: f.Parent}
+	for _, en := range e.traces[f.Key.Trace] {
+		if en.run.Has(f.Key) { // found its run before, and comes again
+			e.give(en.id, &f.Fact, now, tally)
+			return
+		}
+	}
+	for _, en := range e.traces[f.Key.Trace] {
+		if en.run.Has(parent) {
+			tally.Inherited++
+			e.give(en.id, &f.Fact, now, tally)
+			return
+		}
+	}
+	if !e.strays.add(&f.Fact, now) {
+		tally.Duplicates++
+		return
+	}
+	for e.strays.waiting > e.config.InheritSpans {
+		e.decide(e.strays.byQuiet.Front().Value.(*strayTrace), now, tally)
+		tally.DecidedEarly++
+	}
+}
+
+// give adds a span to a run that it does not name itself, and with it the
+// strays beneath it.
+func (e *Engine) give(runID string, f *run.Fact, now time.Time, tally *Tally) {
+	e.fold(&extract.Owned{Run: runID, Fact: *f}, now, tally)
+}
+
+// gather gives the strays beneath a span to the span's run.
+func (e *Engine) gather(f *extract.Owned, now time.Time, tally *Tally) {
+	t := e.strays.traces[f.Key.Trace]
+	if t == nil {
+		return
+	}
+	e.strays.touch(t, now)
+	e.strays.beneath(t, f.Key.Span, func(child *run.Fact) {
+		tally.Inherited++
+		e.join(&extract.Owned{Run: f.Run, Fact: *child}, now, tally)
+	})
+	if t.left == 0 {
+		e.strays.drop(t)
+	}
+}
+
+// decide ends a trace's wait: spans with a broken chain of parents go to the
+// trace's run if it has exactly one; the rest belongs to none.
+func (e *Engine) decide(t *strayTrace, now time.Time, tally *Tally) {
+	e.strays.drop(t)
+	broken, whole := t.rest()
+	runs := e.traces[t.id]
+	if len(runs) == 1 {
+		id := runs[0].id
+		for i := range broken {
+			tally.Inherited++
+			e.join(&extract.Owned{Run: id, Fact: broken[i]}, now, tally)
+		}
+		broken = nil
+	}
+	if len(broken)+len(whole) == 0 {
+		return
+	}
+	tally.Unattributed += len(broken) + len(whole)
+	l := lost{}
+	calls := false
+	for _, facts := range [][]run.Fact{broken, whole} {
+		for i := range facts {
+			l.run.Add(&facts[i], noLimit)
+			calls = calls || facts[i].Detail != nil && facts[i].Detail.Record != nil
+		}
+	}
+	if !calls { // nothing of theirs costs anything
+		return
+	}
+	for _, en := range runs {
+		l.beside = append(l.beside, en.run.Snapshot())
+	}
+	e.lost = append(e.lost, l)
+}
+
+// decideDue ends the wait of every trace that has been quiet for long enough.
+func (e *Engine) decideDue(now time.Time, tally *Tally) {
+	for e.strays.byQuiet.Len() > 0 {
+		t := e.strays.byQuiet.Front().Value.(*strayTrace)
+		if now.Before(t.touched.Add(e.config.InheritQuiet)) {
+			return
+		}
+		e.decide(t, now, tally)
+	}
+}

@@ -1,0 +1,200 @@
+package engine
+
+import (
+	"math/rand/v2"
+	"os"
+	"path/filepath"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+	"go.opentelemetry.io/collector/pdata/pcommon"
+	"go.opentelemetry.io/collector/pdata/ptrace"
+
+	"github.com/runrollup/runrollupprocessor/internal/botanu"
+	"github.com/runrollup/runrollupprocessor/internal/extract"
+	"github.com/runrollup/runrollupprocessor/internal/offline"
+	"github.com/runrollup/runrollupprocessor/internal/run"
+)
+
+// strayOf is a span of trace 1 that names no run, or the run given.
+func strayOf(runID string, id, parent byte) ptrace.Traces {
+	td := spanOf(runID, id)
+	s := td.ResourceSpans().At(0).ScopeSpans().At(0).Spans().At(0)
+	s.SetTraceID(pcommon.TraceID{1})
+	s.SetParentSpanID(pcommon.SpanID{parent})
+	if runID == "" {
+		s.Attributes().Remove(botanu.RunID)
+	}
+	return td
+}
+
+// TestInheritance names the rules of the contract's section 3, with time.
+func TestInheritance(t *testing.T) {
+	type arrival struct {
+		run        string
+		id, parent byte
+	}
+	for _, tc := range []struct {
+		name         string
+		arrivals     []arrival
+		want         map[string]int // spans by run
+		unattributed int
+	}{
+		{"the nearest ancestor", []arrival{{"a", 1, 0}, {"b", 2, 1}, {"", 3, 2}, {"", 4, 1}}, map[string]int{"a": 2, "b": 2}, 0},
+		{"however late it arrives", []arrival{{"", 4, 3}, {"", 3, 2}, {"", 5, 3}, {"b", 2, 1}, {"a", 1, 0}}, map[string]int{"a": 1, "b": 4}, 0},
+		{"a link of the chain that comes last", []arrival{{"a", 1, 0}, {"", 3, 2}, {"", 2, 1}}, map[string]int{"a": 3}, 0},
+		{"a broken chain in a trace of one run", []arrival{{"a", 1, 0}, {"", 3, 9}, {"", 4, 3}}, map[string]int{"a": 3}, 0},
+		{"a broken chain in a trace of several", []arrival{{"a", 1, 0}, {"b", 2, 1}, {"", 3, 9}}, map[string]int{"a": 1, "b": 1}, 1},
+		{"a whole chain that names none", []arrival{{"a", 1, 0}, {"", 2, 0}, {"", 3, 2}}, map[string]int{"a": 1}, 2},
+		{"a trace without a run", []arrival{{"", 2, 1}, {"", 3, 2}}, map[string]int{}, 2},
+		{"a circle", []arrival{{"a", 1, 0}, {"", 2, 3}, {"", 3, 2}, {"", 4, 3}}, map[string]int{"a": 4}, 0},
+		{"a span twice, before and after it found its run", []arrival{{"", 2, 1}, {"", 2, 1}, {"a", 1, 0}, {"", 2, 1}}, map[string]int{"a": 2}, 0},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			inBubble(t, nil, func(t *testing.T, e *Engine, s *sink) {
+				for _, a := range tc.arrivals {
+					e.observeNow(strayOf(a.run, a.id, a.parent))
+				}
+				after(10 * time.Minute)
+				got := map[string]int{}
+				for _, summary := range s.take() {
+					got[summary.RunID] = summary.SpanCount
+				}
+				assert.Equal(t, tc.want, got)
+				assert.Equal(t, tc.unattributed, s.told().Unattributed)
+				assert.Zero(t, e.Waiting())
+				e.mu.Lock()
+				defer e.mu.Unlock()
+				assert.Empty(t, e.strays.traces)
+			})
+		})
+	}
+}
+
+// TestSpansWaitForTheQuietPeriodOfTheirTrace, which any span of it begins again.
+func TestSpansWaitForTheQuietPeriodOfTheirTrace(t *testing.T) {
+	inBubble(t, nil, func(t *testing.T, e *Engine, s *sink) {
+		e.observeNow(strayOf("", 3, 9))
+		for id := range byte(4) {
+			after(20 * time.Second)
+			e.observeNow(strayOf("a", id+10, 1))
+		}
+		assert.Equal(t, 1, e.Waiting())
+		after(31 * time.Second)
+		assert.Zero(t, e.Waiting())
+		assert.Equal(t, 1, s.told().Inherited)
+	})
+}
+
+// TestUnattributedCallsAreCountedWithTheirCost, and once: the agent above a
+// call repeats it here too.
+func TestUnattributedCallsAreCountedWithTheirCost(t *testing.T) {
+	inBubble(t, nil, func(t *testing.T, e *Engine, s *sink) {
+		e.observeNow(usageOn(strayOf("", 2, 0), "invoke_agent", 1000, 500))
+		e.observeNow(usageOn(strayOf("", 3, 2), "chat", 1000, 500))
+		after(time.Minute)
+		assert.Equal(t, Tally{Unattributed: 2, Lost: Lost{Calls: 1, Cost: 7_500_000_000}}, s.told())
+		assert.Empty(t, s.take())
+	})
+}
+
+// TestOverTheLimitTheTraceQuietForLongestIsDecidedEarly.
+func TestOverTheLimitTheTraceQuietForLongestIsDecidedEarly(t *testing.T) {
+	inBubble(t, func(c *Config) { c.InheritSpans = 2 }, func(t *testing.T, e *Engine, _ *sink) {
+		stray := func(trace, id byte) Tally {
+			td := strayOf("", id, 9)
+			td.ResourceSpans().At(0).ScopeSpans().At(0).Spans().At(0).SetTraceID(pcommon.TraceID{trace})
+			return e.observeNow(td)
+		}
+		stray(1, 1)
+		stray(2, 2)
+		stray(1, 3) // trace 2 is now quiet for longest
+		tally := stray(3, 4)
+		assert.Equal(t, 1, tally.DecidedEarly)
+		assert.LessOrEqual(t, e.Waiting(), 2)
+		e.mu.Lock()
+		defer e.mu.Unlock()
+		assert.NotContains(t, e.strays.traces, [16]byte{2})
+	})
+}
+
+func TestInheritanceCanBeTurnedOff(t *testing.T) {
+	inBubble(t, func(c *Config) { c.Inherit = false }, func(t *testing.T, e *Engine, _ *sink) {
+		e.observeNow(strayOf("a", 1, 0))
+		tally := e.observeNow(strayOf("", 2, 1))
+		assert.Equal(t, Tally{NoRun: 1}, tally)
+	})
+}
+
+// TestEvictionWithinOneTrace: a call that reopens another run of its trace may
+// evict its own.
+func TestEvictionWithinOneTrace(t *testing.T) {
+	inBubble(t, func(c *Config) { c.OpenRuns = 1 }, func(t *testing.T, e *Engine, s *sink) {
+		for i := range byte(40) {
+			e.observeNow(usageOn(strayOf([]string{"a", "b", "c"}[i%3], i+2, 1), "chat", 10, 1))
+			after(time.Second)
+			if i%7 == 0 {
+				after(6 * time.Minute)
+			}
+		}
+		open, _ := e.Held()
+		assert.LessOrEqual(t, open, 1)
+		require.NoError(t, e.Shutdown(t.Context()))
+		assert.NotEmpty(t, s.take())
+		assert.Empty(t, e.traces)
+	})
+}
+
+// TestEngineAgreesWithTheWholeRecording: in whatever order spans come, each
+// run ends up with what the recording as a whole shows.
+func TestEngineAgreesWithTheWholeRecording(t *testing.T) {
+	config := testConfig(t)
+	config.OpenRuns, config.InheritSpans = 10_000, 100_000
+	setups, err := filepath.Glob("../../testdata/captures/*")
+	require.NoError(t, err)
+	for _, dir := range setups {
+		t.Run(filepath.Base(dir), func(t *testing.T) {
+			f, err := os.Open(filepath.Join(dir, "traces.jsonl"))
+			require.NoError(t, err)
+			defer f.Close()
+			all, err := offline.Read(f, extract.New(offline.Config(config.Extract.Card)))
+			require.NoError(t, err)
+			offline.Assign(all)
+			want := map[string]run.Summary{}
+			for _, r := range offline.Runs(all) {
+				want[r.ID] = r.Summary
+			}
+			synctest.Test(t, func(t *testing.T) {
+				spans := recorded(t, filepath.Base(dir))
+				for seed := range uint64(2) {
+					r := rand.New(rand.NewPCG(seed, 11))
+					r.Shuffle(len(spans), func(i, j int) { spans[i], spans[j] = spans[j], spans[i] })
+					s := &sink{}
+					e := New(config, s.emit, s.tell)
+					e.Start()
+					for _, td := range spans {
+						e.observeNow(td)
+					}
+					after(20 * time.Minute)
+					require.NoError(t, e.Shutdown(t.Context()))
+					got := map[string]run.Summary{} // a later revision takes the place of one before
+					for _, summary := range s.take() {
+						got[summary.RunID] = summary
+					}
+					require.Len(t, got, len(want))
+					for _, summary := range got {
+						w := want[summary.RunID]
+						assert.Equal(t, w.SpanCount, summary.SpanCount, summary.RunID)
+						assert.Equal(t, w.Cost.Calls, summary.Cost.Calls, summary.RunID)
+						assert.Equal(t, w.Cost.Tokens, summary.Cost.Tokens, summary.RunID)
+						assert.Equal(t, w.Cost.Caveats, summary.Cost.Caveats, summary.RunID)
+						assert.Equal(t, w.Outcome.Status, summary.Outcome.Status, summary.RunID)
+					}
+				}
+			})
+		})
+	}
+}
