@@ -1,16 +1,20 @@
 package runrollupprocessor
 
 import (
+	"math"
 	"testing"
 	"time"
 
 	"github.com/stretchr/testify/require"
 	"go.opentelemetry.io/collector/consumer/consumertest"
 	"go.opentelemetry.io/collector/pdata/ptrace"
+
+	"github.com/runrollup/runrollupprocessor/internal/botanu"
 )
 
 // FuzzConsumeTraces: no OTLP request, whatever it holds, makes the processor
-// panic or fail; every span passes on, and every summary can be written.
+// panic or fail; every span passes on, every summary can be written, and no
+// amount in one wraps, turns negative or is no number.
 func FuzzConsumeTraces(f *testing.F) {
 	few := benchBatch(time.Now()) // a root, a call and another: a large seed makes fuzzing slow
 	kept := 0
@@ -34,9 +38,27 @@ func FuzzConsumeTraces(f *testing.F) {
 		require.NoError(t, p.ConsumeTraces(t.Context(), td))
 		require.Equal(t, spans, sink.SpanCount())
 		require.NoError(t, p.Shutdown(t.Context()))
-		for _, out := range sink.AllTraces() {
+		for _, out := range sink.AllTraces()[1:] { // the first is what came in
 			_, err := (&ptrace.JSONMarshaler{}).MarshalTraces(out)
 			require.NoError(t, err)
+			requireMoney(t, out)
 		}
 	})
+}
+
+func requireMoney(t *testing.T, td ptrace.Traces) {
+	for _, rs := range td.ResourceSpans().All() {
+		for _, ss := range rs.ScopeSpans().All() {
+			for _, s := range ss.Spans().All() {
+				if ss.Scope().Name() != botanu.Scope || s.Name() != botanu.RunSummary {
+					continue
+				}
+				for _, key := range []string{botanu.CostTotal, botanu.CostInput, botanu.CostOutput, botanu.CostCacheRead, botanu.CostCacheWrite, botanu.CostUnsplit} {
+					if v, ok := s.Attributes().Get(key); ok {
+						require.False(t, math.Signbit(v.Double()) || math.IsNaN(v.Double()) || math.IsInf(v.Double(), 0), "%s: %v", key, v.Double())
+					}
+				}
+			}
+		}
+	}
 }

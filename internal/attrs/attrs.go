@@ -25,14 +25,20 @@ type Table struct {
 	names  []string
 	marks  []uint64 // by ID
 	nmarks int
-	// sieve has the bit of every name set. It turns nearly all foreign names
-	// away before they are hashed, which is most of the work of a span that
-	// says nothing to us.
-	sieve [sieveBits / 64]uint64
+	// slots has, by a cheap mixture of a name's letters, the first name that
+	// came there. Nearly all foreign names find an empty slot, and nearly all
+	// others their own: only what shares a slot is looked up in ids.
+	slots [slotCount]ID
 }
 
 // NewTable makes an empty table.
-func NewTable() *Table { return &Table{ids: map[string]ID{}} }
+func NewTable() *Table {
+	t := &Table{ids: map[string]ID{}}
+	for i := range t.slots {
+		t.slots[i] = None
+	}
+	return t
+}
 
 // Add gives the ID of a name, a new one where the name is new.
 func (t *Table) Add(name string) ID {
@@ -46,20 +52,21 @@ func (t *Table) Add(name string) ID {
 	t.ids[name] = id
 	t.names = append(t.names, name)
 	t.marks = append(t.marks, 0)
-	at := sieveAt(name)
-	t.sieve[at/64] |= 1 << (at % 64)
+	if at := slotOf(name); t.slots[at] == None {
+		t.slots[at] = id
+	}
 	return id
 }
 
-// sieveBits is some twenty bits a name, so that about one foreign name in
-// twenty is hashed for nothing.
-const sieveBits = 8192
+// slotCount is some twenty slots a name, so that about one foreign name in
+// twenty is looked up for nothing.
+const slotCount = 8192
 
-// sieveAt is a cheap mixture of what tells attribute names apart: their length
+// slotOf is a cheap mixture of what tells attribute names apart: their length
 // and a letter of each third. The name is not empty.
-func sieveAt(name string) uint {
+func slotOf(name string) uint {
 	n := uint(len(name))
-	return (n*1009 + uint(name[0])*31 + uint(name[n/3])*127 + uint(name[n*2/3])*613 + uint(name[n-1])*2053) % sieveBits
+	return (n*1009 + uint(name[0])*31 + uint(name[n/3])*127 + uint(name[n*2/3])*613 + uint(name[n-1])*2053) % slotCount
 }
 
 // NewMark gives a bit that no other part of the program uses, for [Table.Mark].
@@ -86,8 +93,11 @@ func (t *Table) Find(name string) ID {
 	if name == "" {
 		return None
 	}
-	if at := sieveAt(name); t.sieve[at/64]&(1<<(at%64)) == 0 {
+	switch id := t.slots[slotOf(name)]; {
+	case id == None:
 		return None
+	case t.names[id] == name:
+		return id
 	}
 	if id, ok := t.ids[name]; ok {
 		return id
