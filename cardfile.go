@@ -121,7 +121,7 @@ func (c *cardFile) look(use func(*ratecard.Card)) {
 			return
 		}
 		c.told = err.Error()
-		c.logger.Error("The rate card could not be reloaded; the one before stays in force.",
+		c.logger.Warn("The rate card could not be reloaded; the one before stays in force.",
 			zap.String("in_force", c.inForce.Load().Ref()), zap.Error(err))
 	case card != nil:
 		c.told = ""

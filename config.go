@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	"go.opentelemetry.io/collector/component"
@@ -264,6 +265,13 @@ func (a *AttributesConfig) validate() error {
 	return errors.Join(errs...)
 }
 
+// reserved reports whether an attribute has a name that summaries give a
+// meaning of their own.
+func reserved(key string) bool {
+	return key == botanu.RunID || slices.Contains(run.FieldNames[:], key) ||
+		strings.HasPrefix(key, "botanu.run.") || strings.HasPrefix(key, "botanu.outcome.")
+}
+
 // kept are the attributes without which a consumer cannot tell summaries apart.
 var kept = []string{botanu.RunID, botanu.Part, botanu.Revision}
 
@@ -284,6 +292,8 @@ func (c *Config) validateLists() error {
 				errs = append(errs, fmt.Errorf("%s::%d: %.20q is no usable attribute; give a name of 1 to %d bytes", f.name, i, key, keyLimit))
 			case slices.Index(f.keys, key) < i:
 				errs = append(errs, fmt.Errorf("%s::%d: %q stands twice; remove one", f.name, i, key))
+			case f.name == "copy_attributes" && reserved(key):
+				errs = append(errs, fmt.Errorf("copy_attributes::%d: %q is what a summary says itself; copy an attribute of another name", i, key))
 			case f.name == "drop_attributes" && slices.Contains(kept, key):
 				errs = append(errs, fmt.Errorf("drop_attributes::%d: without %q summaries cannot be told apart; remove it from the list", i, key))
 			}

@@ -12,14 +12,20 @@ import (
 	"go.opentelemetry.io/collector/confmap"
 )
 
-// Unmarshal reads the configuration strictly. The Collector's own decoder
-// would refuse the same input, but say neither which value was wrong nor what
-// would be right.
+// Unmarshal reads the configuration strictly. The Collector's own decoder does
+// the work; where it refuses something it says neither which value was wrong
+// nor what would be right, and that is found out here.
 func (c *Config) Unmarshal(conf *confmap.Conf) error {
-	if err := misfits(conf.ToStringMap(), reflect.TypeFor[Config](), ""); err != nil {
-		return err
+	err := conf.Unmarshal(c)
+	if err == nil {
+		return nil
 	}
-	return conf.Unmarshal(c)
+	// What the decoder takes is right, such as text that came through a variable
+	// and looks like a number; only what it refuses is looked into.
+	if better := misfits(conf.ToStringMap(), reflect.TypeFor[Config](), ""); better != nil {
+		return better
+	}
+	return err
 }
 
 // misfits says which keys a struct does not have, and which values do not fit

@@ -151,7 +151,6 @@ func spanID(s *run.Summary) pcommon.SpanID {
 }
 
 func putIdentity(a pcommon.Map, s *run.Summary) {
-	// What is copied comes first, so that nothing copied stands in for what is computed.
 	if s.Root != nil {
 		for _, c := range s.Root.Copied {
 			_ = a.PutEmpty(c.Key).FromRaw(c.Value) // a string, bool, int64 or float64: never an error
@@ -258,11 +257,8 @@ func putCost(a pcommon.Map, s *run.Summary) {
 	putList(a, botanu.Models, modelNames(c.Models))
 }
 
-// modelLimit bounds the models that a summary names.
-const modelLimit = 64
-
-// modelNames are the models of a run as provider/model, without what the spans
-// left out.
+// modelNames are the models of a run as provider/model, at most 64, without
+// what the spans left out.
 func modelNames(models []cost.Model) []string {
 	var names []string
 	for i := range models {
@@ -270,7 +266,7 @@ func modelNames(models []cost.Model) []string {
 		if p := models[i].Provider; p != "" {
 			name = p + "/" + name
 		}
-		if models[i].Name != "" && len(names) < modelLimit {
+		if models[i].Name != "" && models[i].Provider != cost.Others {
 			names = append(names, name)
 		}
 	}
@@ -301,10 +297,8 @@ func putModel(ev ptrace.SpanEvent, s *run.Summary, i int) {
 	put(a, botanu.ModelProvider, increase.Provider)
 	put(a, botanu.ModelName, increase.Name)
 	whole := &cost.Account{} // of a model that this revision took back
-	for j := range s.Cost.Models {
-		if m := &s.Cost.Models[j]; m.Provider == increase.Provider && m.Name == increase.Name {
-			whole = &m.Account
-		}
+	if j, found := slices.BinarySearchFunc(s.Cost.Models, *increase, cost.CompareModels); found {
+		whole = &s.Cost.Models[j].Account
 	}
 	putUsage(a, whole, whole.Known, "")
 	putUsage(a, &increase.Account, whole.Known || increase.Total != 0, botanu.IncreaseSuffix)

@@ -47,6 +47,9 @@ func explain(args []string, in io.Reader, out io.Writer) error {
 		}
 	}
 	for _, name := range flags.Args() {
+		if name == "-" {
+			name = os.Stdin.Name()
+		}
 		more, err := readFile(name, x)
 		if err != nil {
 			return err

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -18,10 +19,10 @@ import (
 // writeRun writes a run: what it achieved, what it cost, and its spans.
 func writeRun(w io.Writer, r *offline.Run) {
 	s := &r.Summary
-	fmt.Fprintf(w, "run %s\n", r.ID)
+	fmt.Fprintf(w, "run %s\n", plain(r.ID))
 	for _, f := range []run.Field{run.Event, run.Workflow, run.Customer, run.Attempt, run.ParentRun, run.RetryOf} {
 		if v := s.Identity[f]; v != "" {
-			fmt.Fprintf(w, "  %-9s %s\n", labels[f], v)
+			fmt.Fprintf(w, "  %-9s %s\n", labels[f], plain(v))
 		}
 	}
 	fmt.Fprintf(w, "  %-9s %s\n", "outcome", outcomeLine(&s.Outcome))
@@ -48,10 +49,10 @@ func outcomeLine(o *outcome.Outcome) string {
 		line += " at " + time.Unix(0, o.Time).UTC().Format("15:04:05.000")
 	}
 	if o.ValueType != "" || o.Amount.OK {
-		line += fmt.Sprintf("; %g %s", o.Amount.N, o.ValueType)
+		line += fmt.Sprintf("; %g %s", o.Amount.N, plain(o.ValueType))
 	}
 	if o.ErrorType != "" {
-		line += "; error " + o.ErrorType
+		line += "; error " + plain(o.ErrorType)
 	}
 	if o.StatusRaw != "" {
 		line += fmt.Sprintf("; %q is no status", o.StatusRaw)
@@ -129,7 +130,7 @@ func (t *tree) write(s *extract.Owned, indent string, last bool) {
 	if last {
 		branch, below = "└─ ", "   "
 	}
-	name := s.Name
+	name := plain(s.Name)
 	if s.Flags&run.Failed != 0 {
 		name += " !"
 	}
@@ -162,7 +163,7 @@ func noteLine(n *run.Note) string {
 		return line
 	}
 	rec := &n.Call.Record
-	line := "BILLED " + strings.Trim(rec.Provider+"/"+rec.Model(), "/")
+	line := "BILLED " + plain(strings.Trim(rec.Provider+"/"+rec.Model(), "/"))
 	if n.Call.HasUsage {
 		t := &n.Call.Tokens
 		line += fmt.Sprintf(" in %d+%d+%d out %d", t.InputUncached(), t.CacheReadTotal(), t.CacheWrite(), t.OutputTotal())
@@ -197,4 +198,13 @@ func writeRest(w io.Writer, spans []extract.Owned, runs int) {
 		fmt.Fprintf(w, ", %d of them with usage that is billed to none", calls)
 	}
 	fmt.Fprintln(w, ".")
+}
+
+// plain is a text that came from a client, in quotes where a terminal would
+// take some of it for a command or a line of ours.
+func plain(s string) string {
+	if q := strconv.Quote(s); q != `"`+s+`"` {
+		return q
+	}
+	return s
 }

@@ -43,11 +43,16 @@ type Parts struct {
 // Metered is work other than a model call that a span did and the rate card
 // prices: bytes that a warehouse scanned, messages that were sent.
 type Metered struct {
-	Attribute string // the span attribute that was priced
-	Amount    money.Amount
-	Card      string // id and digest of the card
-	Overflow  bool   // the amount left the range of an Amount
+	Attribute string       // the span attribute that was priced
+	Quantity  string       // its value
+	Amount    money.Amount `json:"-"`
+	Card      string       `json:"-"` // id and digest of the card
+	Unread    bool         // the value is no quantity: there is work that has no price
+	Overflow  bool         `json:"-"` // the amount left the range of an Amount
 }
+
+// Same reports whether both are the same work, whatever it was priced at.
+func (m Metered) Same(o Metered) bool { return m.Attribute == o.Attribute && m.Quantity == o.Quantity }
 
 // Account is what the calls of a run, or of one model in it, come to.
 type Account struct {
@@ -108,10 +113,10 @@ func Of(b *billing.Bill, quote func(span int) *ratecard.Quote, metered []Metered
 		bill.card(p.Card)
 	}
 	for i := range metered {
-		bill.meter(&metered[i])
+		caveats |= bill.meter(&metered[i])
 	}
 	slices.Sort(bill.Cards)
-	bill.Models = sorted(models)
+	bill.Models = bounded(sorted(models))
 	bill.settle()
 	if bill.Unpriced > 0 {
 		caveats |= billing.UnpricedCalls
@@ -123,6 +128,7 @@ func Of(b *billing.Bill, quote func(span int) *ratecard.Quote, metered []Metered
 	bill.Accuracy = caveats.Claim()
 	if !bill.Known {
 		bill.Accuracy = billing.Unknown
+		bill.Source, bill.Cards = Nowhere, nil // a part without a total is not told
 	}
 	return bill, lines
 }

@@ -145,16 +145,20 @@ func (a *Account) add(call *billing.Call, p *Line) {
 }
 
 // meter counts other metered work, which is no call.
-func (b *Bill) meter(m *Metered) {
+func (b *Bill) meter(m *Metered) billing.Caveats {
+	if m.Unread {
+		return billing.UsageMissing
+	}
 	total, err := b.Total.Add(m.Amount)
 	if err != nil || m.Overflow {
 		b.Overflow = true
-		return
+		return 0
 	}
 	b.Total = total
 	b.Parts.Metered += m.Amount // no part is greater than the total
 	b.from(RateCard)
 	b.card(m.Card)
+	return 0
 }
 
 // card notes a rate card that was used.
@@ -198,9 +202,7 @@ func sorted(models map[[2]string]*Account) []Model {
 	for key, a := range models {
 		list = append(list, Model{Provider: key[0], Name: key[1], Account: *a})
 	}
-	slices.SortFunc(list, func(a, b Model) int {
-		return cmp.Or(cmp.Compare(a.Provider, b.Provider), cmp.Compare(a.Name, b.Name))
-	})
+	slices.SortFunc(list, CompareModels)
 	return list
 }
 
@@ -217,4 +219,52 @@ func (a *Account) Less(o *Account) {
 	a.Parts.CacheWrite -= o.Parts.CacheWrite
 	a.Parts.Metered -= o.Parts.Metered
 	a.Parts.Unsplit -= o.Parts.Unsplit
+}
+
+// modelLimit bounds the models that a run's cost is told apart by.
+const modelLimit = 64
+
+// Others is the provider and the name of what is past the limit.
+const Others = "_other"
+
+// bounded folds the models past the limit into one. The dearest are kept, then
+// those with the most calls, then by name: which ones these are may change from
+// one revision to the next, and the increases go along with that.
+func bounded(models []Model) []Model {
+	if len(models) <= modelLimit {
+		return models
+	}
+	slices.SortStableFunc(models, func(a, b Model) int {
+		return cmp.Or(cmp.Compare(b.Total, a.Total), cmp.Compare(b.Calls, a.Calls))
+	})
+	others := Model{Provider: Others, Name: Others}
+	for i := range models[modelLimit-1:] {
+		others.plus(&models[modelLimit-1+i].Account)
+	}
+	models = append(models[:modelLimit-1], others)
+	slices.SortFunc(models, CompareModels)
+	return models
+}
+
+// CompareModels orders models by provider, then name.
+func CompareModels(a, b Model) int {
+	return cmp.Or(cmp.Compare(a.Provider, b.Provider), cmp.Compare(a.Name, b.Name))
+}
+
+// plus adds the account of other calls of the same run. The sums are within the
+// run's own, which are within range.
+func (a *Account) plus(o *Account) {
+	a.Calls += o.Calls
+	a.Errors += o.Errors
+	a.Unpriced += o.Unpriced
+	a.Tokens = a.Tokens.Add(o.Tokens)
+	a.Known = a.Known || o.Known
+	a.Overflow = a.Overflow || o.Overflow
+	a.Total += o.Total
+	a.Parts.Input += o.Parts.Input
+	a.Parts.Output += o.Parts.Output
+	a.Parts.CacheRead += o.Parts.CacheRead
+	a.Parts.CacheWrite += o.Parts.CacheWrite
+	a.Parts.Metered += o.Parts.Metered
+	a.Parts.Unsplit += o.Parts.Unsplit
 }

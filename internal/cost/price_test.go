@@ -1,7 +1,9 @@
 package cost
 
 import (
+	"fmt"
 	"math"
+	"slices"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
@@ -120,4 +122,35 @@ func TestFeeForEachRequest(t *testing.T) {
 	got, _ := Of(&billing.Bill{Calls: []billing.Call{three}}, fee, nil, Trusted)
 	assert.EqualValues(t, 2*1010+300, got.Total)
 	assert.Equal(t, 3, got.Calls)
+}
+
+// TestModelsAreBounded: what is past the limit is one of its own, and nothing
+// is lost from the sums.
+func TestModelsAreBounded(t *testing.T) {
+	var b billing.Bill
+	for i := range 200 {
+		c := call(genai.OperatorCost, money.Amount(i+1))
+		c.Record.RequestModel = fmt.Sprint("model-", i)
+		b.Calls = append(b.Calls, c)
+	}
+	got, _ := Of(&b, none, nil, Trusted)
+	assert.Len(t, got.Models, modelLimit)
+	assert.True(t, slices.IsSortedFunc(got.Models, CompareModels))
+	var sum Account
+	names := map[string]bool{}
+	for i := range got.Models {
+		sum.plus(&got.Models[i].Account)
+		names[got.Models[i].Name] = true
+	}
+	assert.Equal(t, got.Total, sum.Total)
+	assert.Equal(t, 200, sum.Calls)
+	assert.True(t, names["model-199"] && names[Others] && !names["model-0"], "the dearest are told apart")
+}
+
+// TestWorkThatCannotBeReadIsMissing from the total, and the total says so.
+func TestWorkThatCannotBeReadIsMissing(t *testing.T) {
+	got, _ := Of(&billing.Bill{}, none, []Metered{{Attribute: "bytes", Amount: 5}, {Attribute: "bytes", Unread: true}}, Trusted)
+	assert.EqualValues(t, 5, got.Total)
+	assert.Equal(t, billing.LowerBound, got.Accuracy)
+	assert.Equal(t, []string{"usage_missing"}, got.Caveats)
 }

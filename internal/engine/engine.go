@@ -15,6 +15,7 @@ import (
 
 	"go.opentelemetry.io/collector/pdata/ptrace"
 
+	"github.com/runrollup/runrollupprocessor/internal/billing"
 	"github.com/runrollup/runrollupprocessor/internal/extract"
 	"github.com/runrollup/runrollupprocessor/internal/ratecard"
 	"github.com/runrollup/runrollupprocessor/internal/run"
@@ -71,10 +72,12 @@ type entry struct {
 	id        string
 	part      uint64
 	run       run.Run
-	traces    [][16]byte  // those it is entered under in Engine.traces
-	oneTrace  [1][16]byte // room for the first of them: most runs have one
-	itself    [1]*entry   // what stands in Engine.traces for a trace of this run alone
-	isLate    bool        // summarised, held for its late window
+	traces    [][16]byte      // those it is entered under in Engine.traces
+	oneTrace  [1][16]byte     // room for the first of them: most runs have one
+	itself    [1]*entry       // what stands in Engine.traces for a trace of this run alone
+	caveats   billing.Caveats // of the run, that its own spans do not tell
+	hasCalls  bool            // a span of it has a record
+	isLate    bool            // summarised, held for its late window
 	rootSeen  bool
 	touched   time.Time // arrival of the last change
 	revisitAt time.Time // when the run will have been open for max_duration, again
@@ -94,6 +97,8 @@ type job struct {
 	run        run.Run   // snapshot
 	beside     []run.Run // snapshots of other runs in its traces
 	completion run.Completion
+	caveats    billing.Caveats
+	touched    time.Time
 }
 
 // Emit hands summaries to the next component. It may take fewer than it is
@@ -173,20 +178,47 @@ func (e *Engine) join(f *extract.Owned, now time.Time, tally *Tally) {
 		tally.Folded++
 	}
 	en.rootSeen = en.rootSeen || f.Flags.IsRoot()
+	isCall := f.Detail != nil && f.Detail.Record != nil
+	en.hasCalls = en.hasCalls || isCall
 	if en.isLate {
 		tally.Late++
 	}
-	e.touch(en, now, tally)
 	runs := e.enter(en, f.Key.Trace)
-	if len(runs) == 1 || f.Detail == nil || f.Detail.Record == nil {
+	if len(runs) > 1 {
+		e.seeRoots(en, f, runs)
+	}
+	e.touch(en, now, tally)
+	if len(runs) == 1 || !isCall {
 		return
 	}
 	for _, other := range runs { // touching one may evict another, which makes a new list
-		if other != en && other.isLate && e.runs[other.id] == other {
+		if other != en && other.isLate && other.hasCalls && e.runs[other.id] == other {
 			e.touch(other, now, tally) // it may repeat this call
 		}
 	}
 }
+
+// seeRoots looks for the roots that show by belonging to another run than
+// their parent (contract, section 6): the new span of en, or spans of other
+// runs beneath it.
+func (e *Engine) seeRoots(en *entry, f *extract.Owned, runs []*entry) {
+	parent := run.SpanKey{Trace: f.Key.Trace, Span: f.Parent}
+	for _, other := range runs {
+		switch {
+		case other == en:
+		case !en.rootSeen && other.run.Has(parent):
+			en.rootSeen = true
+		case !other.rootSeen && !other.isLate && other.run.Len() <= rootScan && other.run.HasChild(f.Key):
+			other.rootSeen = true
+			e.deadlines.set(other, e.dueAt(other))
+		}
+	}
+}
+
+// rootScan bounds the spans of a run that are looked through for a child of a
+// span of another. A longer run without a root is summarised as idle, and has
+// its root recognised then.
+const rootScan = 256
 
 // touch begins a run's wait again.
 func (e *Engine) touch(en *entry, now time.Time, tally *Tally) {
@@ -232,22 +264,34 @@ func (e *Engine) leave(en *entry) {
 
 // jobOf is the job to summarise a run as it is now.
 func (e *Engine) jobOf(en *entry, completion run.Completion) job {
-	j := job{entry: en, run: en.run.Snapshot(), completion: completion}
-	known := map[*entry]bool{en: true}
+	j := job{entry: en, run: en.run.Snapshot(), completion: completion, caveats: en.caveats, touched: en.touched}
+	var known map[*entry]bool
+	spans := 0
 	for _, trace := range en.traces {
 		runs := e.traces[trace]
 		if len(runs) == 1 {
 			continue
 		}
 		for _, other := range runs {
-			if !known[other] {
-				known[other] = true
-				j.beside = append(j.beside, other.run.Snapshot())
+			if other == en || known[other] {
+				continue
 			}
+			if known == nil {
+				known = map[*entry]bool{}
+			}
+			known[other] = true
+			if spans += other.run.Len(); len(j.beside) == runsBeside || spans > e.config.SpansPerRun {
+				j.caveats |= billing.PossibleDuplicate // what is left out may hold calls that this run repeats
+				return j
+			}
+			j.beside = append(j.beside, other.run.Snapshot())
 		}
 	}
 	return j
 }
+
+// runsBeside bounds how many other runs a run is looked at together with.
+const runsBeside = 64
 
 // begin opens a run, a new part of it where an earlier one has been let go.
 func (e *Engine) begin(id string, now time.Time, tally *Tally) *entry {
@@ -273,6 +317,11 @@ func (e *Engine) reopen(en *entry, now time.Time, tally *Tally) {
 func (e *Engine) makeRoom(tally *Tally) {
 	for e.open.Len() >= e.config.OpenRuns {
 		en := e.open.Front().Value.(*entry)
+		if len(e.evicted) >= outboxLimit { // nothing has been taken for long
+			e.evicted[0] = job{}
+			e.evicted = e.evicted[1:]
+			e.outbox.rejected.Add(1)
+		}
 		e.evicted = append(e.evicted, e.jobOf(en, run.Evicted))
 		e.drop(en)
 		tally.Evicted++

@@ -2,8 +2,10 @@ package engine
 
 import (
 	"container/list"
+	"slices"
 	"time"
 
+	"github.com/runrollup/runrollupprocessor/internal/billing"
 	"github.com/runrollup/runrollupprocessor/internal/extract"
 	"github.com/runrollup/runrollupprocessor/internal/run"
 )
@@ -43,19 +45,26 @@ func (s *strays) add(f *run.Fact, now time.Time) bool {
 		s.traces[t.id] = t
 	}
 	s.touch(t, now)
+	if !t.hold(f) {
+		return false
+	}
+	s.waiting++
+	return true
+}
+
+// hold adds a fact; it reports false for one that is there already.
+func (t *strayTrace) hold(f *run.Fact) bool {
 	if t.held.Add(f, noLimit) != run.Grown {
 		return false
 	}
-	at := t.held.Len() - 1
 	before, ok := t.last[f.Parent]
 	if !ok {
 		before = -1
 	}
-	t.last[f.Parent] = at
+	t.last[f.Parent] = t.held.Len() - 1
 	t.before = append(t.before, before)
 	t.taken = append(t.taken, false)
 	t.left++
-	s.waiting++
 	return true
 }
 
@@ -106,9 +115,9 @@ func (s *strays) beneath(t *strayTrace, span [8]byte, give func(*run.Fact)) {
 
 // rest splits what is left of a trace: spans whose chain of parents is broken
 // by one that never came, or runs in a circle, and spans whose chain is whole
-// and names no run.
+// and names no run. Each place is walked over once.
 func (t *strayTrace) rest() (broken, whole []run.Fact) {
-	const unknown, isBroken, isWhole = 0, 1, 2
+	const unknown, walking, isBroken, isWhole = 0, 1, 2, 3
 	state := make([]byte, t.held.Len())
 	var path []int
 	for i := range state {
@@ -116,16 +125,13 @@ func (t *strayTrace) rest() (broken, whole []run.Fact) {
 		verdict := byte(isBroken)
 		for at := i; ; {
 			if state[at] != unknown {
-				verdict = state[at]
+				if state[at] != walking { // else it is a circle
+					verdict = state[at]
+				}
 				break
 			}
-			if len(path) > 0 && at == i {
-				break // a circle
-			}
+			state[at] = walking
 			path = append(path, at)
-			if len(path) > len(state) {
-				break // a circle that i leads into
-			}
 			f := t.held.Fact(at)
 			if f.Flags&run.NoParent != 0 {
 				verdict = isWhole
@@ -142,17 +148,35 @@ func (t *strayTrace) rest() (broken, whole []run.Fact) {
 		}
 	}
 	for i, verdict := range state {
-		if t.taken[i] {
-			continue
-		}
-		if verdict == isWhole {
+		switch {
+		case t.taken[i]:
+		case verdict == isWhole:
 			whole = append(whole, t.held.Fact(i))
-		} else {
+		default:
 			broken = append(broken, t.held.Fact(i))
 		}
 	}
 	return broken, whole
 }
+
+// compact forgets the facts that have found their run, once they are most of
+// what is held, so that a trace that goes on does not keep them all.
+func (t *strayTrace) compact() {
+	if t.held.Len() < compactFrom || 2*t.left > t.held.Len() {
+		return
+	}
+	kept := strayTrace{last: map[[8]byte]int{}}
+	for at, gone := range t.taken {
+		if !gone {
+			f := t.held.Fact(at)
+			kept.hold(&f)
+		}
+	}
+	t.held, t.taken, t.last, t.before = kept.held, kept.taken, kept.last, kept.before
+}
+
+// compactFrom is how many facts are not worth the work.
+const compactFrom = 64
 
 // lost is the spans of a trace that belong to no run, with the runs beside them.
 type lost struct {
@@ -206,7 +230,9 @@ func (e *Engine) gather(f *extract.Owned, now time.Time, tally *Tally) {
 	})
 	if t.left == 0 {
 		e.strays.drop(t)
+		return
 	}
+	t.compact()
 }
 
 // decide ends a trace's wait: spans with a broken chain of parents go to the
@@ -238,8 +264,13 @@ func (e *Engine) decide(t *strayTrace, now time.Time, tally *Tally) {
 	if !calls { // nothing of theirs costs anything
 		return
 	}
-	for _, en := range runs {
+	for _, en := range slices.Clone(runs) { // touching one may evict another
 		l.beside = append(l.beside, en.run.Snapshot())
+		// The call is one of theirs, or nobody's: neither's total is exact.
+		if e.runs[en.id] == en && en.caveats&billing.AttributionSuspect == 0 {
+			en.caveats |= billing.AttributionSuspect
+			e.touch(en, now, tally)
+		}
 	}
 	e.lost = append(e.lost, l)
 }

@@ -198,3 +198,105 @@ func TestEngineAgreesWithTheWholeRecording(t *testing.T) {
 		})
 	}
 }
+
+// TestRootByItsParentsRun: a run nested in another one's trace has no span of
+// its own without a parent; its root is the span whose parent is the other's,
+// whichever of the two comes first.
+func TestRootByItsParentsRun(t *testing.T) {
+	for name, order := range map[string][]int{"inner first": {2, 1, 0}, "outer first": {0, 1, 2}, "between": {1, 0, 2}} {
+		t.Run(name, func(t *testing.T) {
+			spans := []struct {
+				run        string
+				id, parent byte
+			}{{"outer", 1, 0}, {"inner", 2, 1}, {"inner", 3, 2}}
+			inBubble(t, nil, func(t *testing.T, e *Engine, s *sink) {
+				for _, i := range order {
+					e.observeNow(strayOf(spans[i].run, spans[i].id, spans[i].parent))
+				}
+				after(12 * time.Second)
+				got := s.take()
+				require.Len(t, got, 2)
+				for _, summary := range got {
+					assert.Equal(t, run.RootEnded, summary.Completion, summary.RunID)
+					assert.Equal(t, "none", summary.Outcome.Source.String(), summary.RunID)
+				}
+			})
+		})
+	}
+}
+
+// TestCallOfOneOfTwoRunsMakesBothDoubtful: it belongs to one of them or to
+// nobody, and neither total is exact.
+func TestCallOfOneOfTwoRunsMakesBothDoubtful(t *testing.T) {
+	inBubble(t, nil, func(t *testing.T, e *Engine, s *sink) {
+		e.observeNow(strayOf("a", 1, 0))
+		e.observeNow(strayOf("b", 2, 0))
+		e.observeNow(usageOn(strayOf("", 3, 9), "chat", 100, 10))
+		after(2 * time.Minute)
+		newest := map[string]run.Summary{}
+		for _, summary := range s.take() {
+			newest[summary.RunID] = summary
+		}
+		for _, id := range []string{"a", "b"} {
+			assert.Equal(t, []string{"attribution_suspect"}, newest[id].Cost.Caveats)
+			assert.Equal(t, 1, newest[id].Revision)
+		}
+	})
+}
+
+// TestStraysThatFoundTheirRunAreForgotten, also in a trace that goes on with
+// one that never does.
+func TestStraysThatFoundTheirRunAreForgotten(t *testing.T) {
+	config := testConfig(t)
+	config.SpansPerRun = 100
+	e := New(config, (&sink{}).emit, (&sink{}).tell)
+	now := time.Now()
+	stray := func(runID string, id, parent int) {
+		td := strayOf(runID, 1, 0)
+		s := td.ResourceSpans().At(0).ScopeSpans().At(0).Spans().At(0)
+		s.SetSpanID(pcommon.SpanID{byte(id >> 8), byte(id), 7})
+		s.SetParentSpanID(pcommon.SpanID{byte(parent >> 8), byte(parent), 7})
+		e.Observe(td, now)
+	}
+	stray("", 1, 60_000)
+	for i := 2; i < 20_000; i += 2 {
+		stray("", i, i+1)
+		stray("a", i+1, 0)
+	}
+	held := e.strays.traces[[16]byte{1}].held
+	assert.Less(t, held.Len(), 2*compactFrom)
+	assert.Equal(t, 1, e.Waiting())
+}
+
+// TestManyCirclesTakeLinearTime: it would take hours else.
+func TestManyCirclesTakeLinearTime(t *testing.T) {
+	tr := strayTrace{last: map[[8]byte]int{}}
+	id := func(n int) [8]byte { return [8]byte{byte(n >> 16), byte(n >> 8), byte(n), 1} }
+	const circles = 100_000
+	for i := range circles { // a tail into a circle of two, tail first
+		for j, parent := range [3]int{1, 2, 1} {
+			tr.hold(&run.Fact{Key: run.SpanKey{Span: id(3*i + j)}, Parent: id(3*i + parent)})
+		}
+	}
+	broken, whole := tr.rest()
+	assert.Len(t, broken, 3*circles)
+	assert.Empty(t, whole)
+}
+
+// TestShutdownForgetsNoEviction that deciding the last strays brings about.
+func TestShutdownForgetsNoEviction(t *testing.T) {
+	inBubble(t, func(c *Config) { c.OpenRuns = 1 }, func(t *testing.T, e *Engine, s *sink) {
+		e.observeNow(strayOf("a", 1, 0))
+		after(11 * time.Second)
+		e.observeNow(strayOf("", 3, 9)) // of a's trace, with a broken chain
+		other := spanOf("b", 2)
+		other.ResourceSpans().At(0).ScopeSpans().At(0).Spans().At(0).SetTraceID(pcommon.TraceID{9})
+		e.observeNow(other)
+		require.NoError(t, e.Shutdown(t.Context()))
+		told := map[string]int{}
+		for _, summary := range s.take() {
+			told[summary.RunID] = summary.SpanCount
+		}
+		assert.Equal(t, map[string]int{"a": 2, "b": 1}, told)
+	})
+}

@@ -58,11 +58,11 @@ func (e *Engine) Shutdown(ctx context.Context) error {
 func (e *Engine) takeAll(now time.Time) []job {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	jobs := e.evicted
-	e.evicted = nil
 	for e.strays.byQuiet.Len() > 0 {
 		e.decide(e.strays.byQuiet.Front().Value.(*strayTrace), now, &e.aside)
 	}
+	jobs := e.evicted // after the strays, which may evict
+	e.evicted = nil
 	// First the jobs, then the end: each may look at the others beside it.
 	for el := e.open.Front(); el != nil; el = el.Next() {
 		jobs = append(jobs, e.jobOf(el.Value.(*entry), run.Shutdown))
@@ -78,7 +78,12 @@ func (e *Engine) takeAll(now time.Time) []job {
 func (e *Engine) summarise(ctx context.Context, jobs []job, now time.Time) {
 	for i := range jobs {
 		j := &jobs[i]
-		s := run.Summarize(j.run, j.completion, e.config.Summary, j.beside...)
+		o := e.config.Summary
+		o.Caveats = j.caveats
+		s := run.Summarize(j.run, j.completion, o, j.beside...)
+		if s.Start == 0 { // no span of it has a usable time
+			s.Start, s.End = j.touched.UnixNano(), j.touched.UnixNano()
+		}
 		s.RunID, s.Part = j.entry.id, j.entry.part
 		if last := j.entry.last; last != nil {
 			s.Revise(last)

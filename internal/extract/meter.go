@@ -57,13 +57,17 @@ func (x *Extractor) metered(b *Batch) []cost.Metered {
 		if !ok || !x.fits(b, m) {
 			continue
 		}
-		amount, err := priceOf(m, v)
-		overflow := errors.Is(err, money.ErrOverflow)
-		if err != nil && !overflow {
+		work := cost.Metered{Attribute: m.Attribute, Quantity: cut(v.AsString()), Card: m.Card}
+		var err error
+		work.Amount, err = priceOf(m, v)
+		switch {
+		case errors.Is(err, money.ErrOverflow):
+			work.Overflow = true
+		case err != nil:
 			b.Invalid[BadNumber]++
-			continue
+			work.Unread = true
 		}
-		list = append(list, cost.Metered{Attribute: m.Attribute, Amount: amount, Card: m.Card, Overflow: overflow})
+		list = append(list, work)
 	}
 	return list
 }

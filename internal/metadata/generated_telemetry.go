@@ -319,7 +319,7 @@ func NewTelemetryBuilder(settings component.TelemetrySettings, options ...Teleme
 	errs = errors.Join(errs, err)
 	builder.ProcessorRunRollupRateCardReloadErrors, err = builder.meter.Int64ObservableCounter(
 		"otelcol_processor_run_rollup_rate_card_reload_errors",
-		metric.WithDescription("Looks at the rate card's file that ended in an error. The card before stays in force. [Alpha]"),
+		metric.WithDescription("Errors of reading the rate card's file; what it says wrongly counts once, a file that cannot be read each time. The card before stays in force. [Alpha]"),
 		metric.WithUnit("{error}"),
 	)
 	errs = errors.Join(errs, err)

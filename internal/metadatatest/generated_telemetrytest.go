@@ -158,7 +158,7 @@ func AssertEqualProcessorRunRollupRateCardAge(t *testing.T, tt *componenttest.Te
 func AssertEqualProcessorRunRollupRateCardReloadErrors(t *testing.T, tt *componenttest.Telemetry, dps []metricdata.DataPoint[int64], opts ...metricdatatest.Option) {
 	want := metricdata.Metrics{
 		Name:        "otelcol_processor_run_rollup_rate_card_reload_errors",
-		Description: "Looks at the rate card's file that ended in an error. The card before stays in force. [Alpha]",
+		Description: "Errors of reading the rate card's file; what it says wrongly counts once, a file that cannot be read each time. The card before stays in force. [Alpha]",
 		Unit:        "{error}",
 		Data: metricdata.Sum[int64]{
 			Temporality: metricdata.CumulativeTemporality,

@@ -59,7 +59,7 @@ type Detail struct {
 	Claim  *outcome.Claim  `json:",omitempty"`
 	Root   *Root           `json:",omitempty"`
 	// Metered is other work that the card in force at first arrival prices.
-	Metered []cost.Metered `json:"-"`
+	Metered []cost.Metered `json:",omitempty"`
 }
 
 // Root is what a span that may be the run's root says beside its identity.

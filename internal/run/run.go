@@ -3,6 +3,8 @@ package run
 import (
 	"reflect"
 	"slices"
+
+	"github.com/runrollup/runrollupprocessor/internal/cost"
 )
 
 // Run is the facts of one run.
@@ -97,8 +99,14 @@ func (r *Run) repeat(i int, f *Fact) Change {
 			// Priced once, never anew: the card in force at the first arrival holds.
 			n.detail.Quote = held.Detail.Quote
 		}
-		if n.detail != nil && held.Detail != nil && held.Detail.Metered != nil {
-			n.detail.Metered = held.Detail.Metered
+		if n.detail != nil && held.Detail != nil {
+			for i := range n.detail.Metered {
+				for _, h := range held.Detail.Metered {
+					if h.Same(n.detail.Metered[i]) {
+						n.detail.Metered[i] = h
+					}
+				}
+			}
 		}
 		r.nodes[i] = n
 	}
@@ -114,6 +122,9 @@ func same(a, b *Fact) bool {
 		return true
 	}
 	x, y := a.Detail, b.Detail
+	if !slices.EqualFunc(x.Metered, y.Metered, cost.Metered.Same) {
+		return false
+	}
 	if (x.Record == nil) != (y.Record == nil) || x.Record != nil && *x.Record != *y.Record {
 		return false
 	}
@@ -126,6 +137,12 @@ func sameModel(a, b *Detail) bool {
 	}
 	return a.Record.Provider == b.Record.Provider && a.Record.RequestModel == b.Record.RequestModel &&
 		a.Record.ResponseModel == b.Record.ResponseModel && a.Record.Tier == b.Record.Tier
+}
+
+// HasChild reports whether the run holds a span beneath the given one. It
+// looks at every span.
+func (r *Run) HasChild(k SpanKey) bool {
+	return slices.ContainsFunc(r.nodes, func(n node) bool { return n.key.Trace == k.Trace && n.parent == k.Span })
 }
 
 // Find gives the place of a span in the order of arrival.

@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"reflect"
 	"slices"
-	"strings"
 
 	"github.com/runrollup/runrollupprocessor/internal/billing"
 	"github.com/runrollup/runrollupprocessor/internal/cost"
@@ -67,8 +66,9 @@ type Summary struct {
 
 // Options say what a summary is to hold.
 type Options struct {
-	Explain bool        // why each record was billed or not
-	Prefer  cost.Prefer // where two places state the cost of a call; empty is cost.Trusted
+	Explain bool            // why each record was billed or not
+	Prefer  cost.Prefer     // where two places state the cost of a call; empty is cost.Trusted
+	Caveats billing.Caveats // that something else than the run's own spans tells of
 }
 
 // Summarize derives what a run amounts to. When to ask is not its business:
@@ -78,7 +78,11 @@ type Options struct {
 func Summarize(r Run, completion Completion, o Options, beside ...Run) Summary {
 	nodes := r.sorted()
 	s := Summary{Completion: completion, SpanCount: len(nodes)}
-	root := rootOf(nodes)
+	root := rootOf(nodes, beside)
+	if root != nil && completion == Idle { // only together with the runs beside it does the root show
+		completion = RootEnded
+		s.Completion = completion
+	}
 	s.place(nodes, root)
 	s.identify(&r, nodes, root)
 	s.count(&r, nodes)
@@ -114,13 +118,27 @@ func (r *Run) sorted() []node {
 
 // rootOf gives the run's root among sorted nodes, nil where it has not
 // arrived: the least span that is named as one, else the least that has no
-// parent in this process (contract, section 6).
-func rootOf(nodes []node) *node {
-	for _, bears := range []Flags{NamedRoot, NoParent | RemoteParent} {
-		for i := range nodes {
-			if nodes[i].flags&bears != 0 {
-				return &nodes[i]
-			}
+// parent in this process or whose parent has arrived in another run (contract,
+// section 6). A parent that has not arrived proves nothing.
+func rootOf(nodes []node, beside []Run) *node {
+	for i := range nodes {
+		if nodes[i].flags&NamedRoot != 0 {
+			return &nodes[i]
+		}
+	}
+	var elsewhere map[SpanKey]bool // spans of other runs
+	for i := range beside {
+		if elsewhere == nil {
+			elsewhere = map[SpanKey]bool{}
+		}
+		for j := range beside[i].nodes {
+			elsewhere[beside[i].nodes[j].key] = true
+		}
+	}
+	for i := range nodes {
+		n := &nodes[i]
+		if n.flags&(NoParent|RemoteParent) != 0 || elsewhere[SpanKey{Trace: n.key.Trace, Span: n.parent}] {
+			return n
 		}
 	}
 	return nil
@@ -234,30 +252,32 @@ func claims(nodes []node, root *node) []outcome.Span {
 
 // bill resolves which calls the run's spans describe, and what they cost.
 func (s *Summary) bill(r *Run, nodes []node, beside []Run, o Options) {
-	all := append(slices.Clip(nodes), foreign(nodes, beside)...)
-	spans := make([]billing.Span, len(all))
-	var more billing.Caveats
-	for i := range all {
-		spans[i] = all[i].billed()
-		spans[i].Foreign = i >= len(nodes)
-		if all[i].flags&Sampled != 0 && !spans[i].Foreign {
+	more := o.Caveats
+	if r.truncated {
+		more |= billing.SpanLimit
+	}
+	for i := range nodes {
+		if nodes[i].flags&Sampled != 0 {
 			more |= billing.Sampled
 		}
 	}
-	if r.truncated {
-		more |= billing.SpanLimit
+	kept, own := relevant(nodes, foreign(nodes, beside))
+	spans := make([]billing.Span, len(kept))
+	for i := range kept {
+		spans[i] = kept[i].billed()
+		spans[i].Foreign = i >= own
 	}
 	bill := billing.Resolve(spans)
 	bill.Caveats |= more
 	var lines []cost.Line
 	s.Cost, lines = cost.Of(&bill, func(i int) *ratecard.Quote {
-		if all[i].detail == nil {
+		if kept[i].detail == nil {
 			return nil
 		}
-		return all[i].detail.Quote
+		return kept[i].detail.Quote
 	}, metered(nodes), o.Prefer)
 	if o.Explain {
-		s.Notes = notes(all, &bill, lines)
+		s.Notes = notes(kept, &bill, lines)
 	}
 }
 
@@ -324,9 +344,7 @@ func increases(now, before []cost.Model) []cost.Model {
 	list := slices.Clone(now)
 	for i := range before {
 		b := &before[i]
-		at, found := slices.BinarySearchFunc(list, b, func(m cost.Model, b *cost.Model) int {
-			return cmp.Or(strings.Compare(m.Provider, b.Provider), strings.Compare(m.Name, b.Name))
-		})
+		at, found := slices.BinarySearchFunc(list, *b, cost.CompareModels)
 		if !found {
 			list = slices.Insert(list, at, cost.Model{Provider: b.Provider, Name: b.Name})
 		}
