@@ -59,6 +59,7 @@ func (a Accuracy) With(b Accuracy) Accuracy {
 //	attribution_suspect              estimate     a call too many here is one too few elsewhere
 //	tier_assumed, tier_unpriced      estimate     the rate may be the wrong one
 //	cost_estimated                   estimate     somebody's list price, at some time
+//	cost_unread                      estimate     what was stated may have been another price
 //	unit_fallback                    estimate     cached input at the rate of new input, say
 //
 // A code is here even where the difference is likely to be nothing: a run

@@ -85,6 +85,22 @@ func TestDangers(t *testing.T) {
 				}
 			}
 		}, 3, 30, 3, AttributionSuspect},
+		{"a stream that one instrumentation counted by its text and another has the usage of", func(s *scene) {
+			s.span(root, 0, 100, chat("framework", 500, 50))
+			s.span(root, 1, 99, traits(chat("client", 7, 40), genai.Estimates))
+		}, 1, 500, 50, UsageConflict},
+		{"three such streams at once, one without a twin", func(s *scene) {
+			for i := range int64(3) {
+				s.span(root, i, 100+i, chat("framework", 500, 50))
+				if i > 0 {
+					s.span(root, i, 99+i, traits(chat("client", 7, 40), genai.Estimates))
+				}
+			}
+		}, 3, 1500, 150, UsageConflict | AttributionSuspect},
+		{"a counted stream of another model", func(s *scene) {
+			s.span(root, 0, 100, chat("framework", 500, 50))
+			s.span(root, 1, 99, with(traits(chat("client", 7, 40), genai.Estimates), func(r *genai.Record) { r.RequestModel = "gpt-4.1" }))
+		}, 2, 507, 90, UsageEstimated | AttributionSuspect},
 		{"a remote agent is the only record", func(s *scene) {
 			s.agent(root, 0, 100, aggregate(chat("a", 900, 90)))
 		}, 1, 900, 90, TierAssumed},

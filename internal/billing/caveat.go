@@ -30,6 +30,7 @@ const (
 	SpanLimit                              // more spans than a run may hold
 	Overflow                               // a sum left the range of amounts
 	CostEstimated                          // priced by an instrumentation's own estimate
+	CostUnread                             // a cost was stated and could not be read
 	UnitFallback                           // tokens of a kind that the card has no rate for, priced as the kind that contains theirs
 	end
 )
@@ -37,7 +38,7 @@ const (
 var caveatCodes = [...]string{
 	"usage_missing", "usage_estimated", "usage_inexact", "usage_conflict", "cache_assumed", "cache_ttl_assumed",
 	"cache_unreported", "tier_assumed", "residual", "possible_duplicate", "attribution_suspect", "unpriced_calls",
-	"tier_unpriced", "sampled", "currency", "span_limit", "overflow", "cost_estimated", "unit_fallback",
+	"tier_unpriced", "sampled", "currency", "span_limit", "overflow", "cost_estimated", "cost_unread", "unit_fallback",
 }
 
 // Has reports whether all of the given caveats are set.

@@ -70,6 +70,9 @@ func (r *run) traitDoubts(c *call, out *Call) Caveats {
 	if all.Has(genai.BadCount) || all.Has(genai.Failed|genai.Streamed) {
 		d |= UsageInexact // a stream that broke off may have counted to where it broke
 	}
+	if all.Has(genai.BadCost) {
+		d |= CostUnread
+	}
 	if all.Has(genai.ReasoningBlind) {
 		d |= UsageMissing
 	}

@@ -58,6 +58,34 @@ func (r *run) pairSilent() {
 	}
 }
 
+// pairGuessed pairs, by time and model alone, calls of which an instrumentation
+// may have counted the tokens by itself with those that another one has the
+// usage of: where the count was its own, no number of the two agrees. Only
+// calls that have found no twin by their usage are left for it, and what joins
+// here says so by its quarrel.
+func (r *run) pairGuessed() {
+	guess := func(c *call) bool { return spoken(c) && r.guessed(c) }
+	known := func(c *call) bool { return spoken(c) && !r.guessed(c) }
+	r.eachScopePair(func(s, t uint8) {
+		for range 2 {
+			a, b := r.candidates(s, t, guess), r.candidates(t, s, known)
+			r.pair(a, b, r.edgesByTime(a, b))
+			s, t = t, s
+		}
+	})
+}
+
+// guessed reports whether all usage of a call is of emitters that are known to
+// estimate.
+func (r *run) guessed(c *call) bool {
+	for _, v := range c.witnesses() {
+		if r.record(v).HasUsage() && !r.numbers[v].guessed {
+			return false
+		}
+	}
+	return true
+}
+
 func spoken(c *call) bool { return !c.silent && c.kind != genai.Aggregate }
 func silent(c *call) bool { return c.silent && !c.failed }
 func failed(c *call) bool { return c.silent && c.failed }

@@ -17,6 +17,7 @@ func Resolve(spans []Span) Bill {
 	r.dropSums()
 	r.joinQuarrels()
 	r.pairSilent()
+	r.pairGuessed()
 	r.gatherPairProofs()
 	r.suspect()
 	r.leaveResiduals()

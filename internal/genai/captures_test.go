@@ -146,6 +146,13 @@ func TestCaptures(t *testing.T) {
 		"anthropic-native":                   {53, 0, 1, 0, 0},
 		"claude-agent-sdk":                   {50, 50, 1, 45, 0},
 		"google-genai":                       {50, 0, 4, 0, 0},
+		"js-langchain-openinference":         {53, 53, 2, 0, 0},
+		"js-langchain-openinference-clients": {148, 141, 13, 0, 0},
+		"js-mastra":                          {53, 0, 65, 0, 7},   // sums of several requests
+		"js-traceloop-sdk":                   {147, 83, 16, 0, 7}, // streams, whose text was counted
+		"js-vercel-ai-v4":                    {74, 5, 12, 65, 0},
+		"js-vercel-ai-v6":                    {70, 2, 2, 61, 0},
+		"js-vercel-ai-v7-both":               {96, 4, 4, 86, 0},
 		"langchain-openllmetry":              {133, 69, 16, 0, 0},
 		"langfuse":                           {65, 65, 8, 0, 0},
 		"openinference":                      {90, 69, 9, 0, 0},
@@ -198,7 +205,8 @@ func TestCaptures(t *testing.T) {
 				if r.Traits&(TotalUnexplained|BadCount) != 0 {
 					t.Errorf("%s %s: traits %b", r.Scope, r.name, r.Traits)
 				}
-				if c := r.Counts; c.CacheRead.N+c.CacheWrite.N > 0 && r.Input.Basis == Assumed {
+				// Of version 4 of the AI SDK neither a number nor a name tells.
+				if c := r.Counts; c.CacheRead.N+c.CacheWrite.N > 0 && r.Input.Basis == Assumed && setup != "js-vercel-ai-v4" {
 					t.Errorf("%s %s: nothing tells how to read its input", r.Scope, r.name)
 				}
 				if i := byID[r.ResponseID]; i != nil {
@@ -206,6 +214,9 @@ func TestCaptures(t *testing.T) {
 						got.Wrong++
 						if r.Traits.Has(Estimates) {
 							continue // it says so itself
+						}
+						if r.Dialect == "mastra" && r.Counts.Input.N > i.Input {
+							continue // a sum of several requests, with the ID of the last
 						}
 						t.Errorf("%s %s: read %+v, billed %+v", r.Scope, r.name, r.Record, *i)
 					}

@@ -58,9 +58,7 @@ func (r *reading) amount(c *cost) money.Amount {
 		}
 	}
 	if sum == 0 {
-		for _, id := range c.sum {
-			sum = r.add(sum, r.usd(id))
-		}
+		sum = r.sumOf(c.sum)
 	}
 	if sum == 0 {
 		return 0
@@ -77,6 +75,26 @@ func (r *reading) amount(c *cost) money.Amount {
 	if v, ok := r.span.Attrs.Get(c.plusIf); ok {
 		if within, known := truthOf(v); known && !within {
 			sum = r.add(sum, r.usd(c.plus))
+		}
+	}
+	return sum
+}
+
+// sumOf is a total that is stated in parts: of the input first, then of the
+// output. Half of one is no total: 0 where a part is missing or not usable,
+// but for that of an output that was not there.
+func (r *reading) sumOf(parts []attrs.ID) (sum money.Amount) {
+	for i, id := range parts {
+		before := r.rec.Bad
+		v, ok := r.span.Attrs.Get(id)
+		if ok {
+			a, stated, bad := usdOf(v)
+			r.rec.Bad |= bad
+			ok = stated
+			sum = r.add(sum, a)
+		}
+		if !ok && (i == 0 || r.rec.Counts.Output.N > 0 || r.rec.Bad != before) {
+			return 0
 		}
 	}
 	return sum

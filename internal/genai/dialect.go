@@ -198,6 +198,7 @@ const (
 	maybeStreamed // does not say that it was not
 	withID
 	withoutID
+	notResponse // has no ID of OpenAI's Responses API
 )
 
 // convention is what an emitter means by a total.

@@ -169,6 +169,26 @@ func TestDialects(t *testing.T) {
 			dialect: "openinference", kind: Leaf, cost: Cost{Class: LocalCost, Total: usd("0.75")},
 		},
 		{
+			name: "openllmetry js openai chat, which may be a stream counted by its text", scope: "@traceloop/instrumentation-openai@v0.27.0",
+			attrs: m{
+				"gen_ai.provider.name": "openai", "gen_ai.operation.name": "chat", "gen_ai.request.model": "gpt-4o", "gen_ai.response.id": "chatcmpl-1",
+				"gen_ai.usage.input_tokens": 10, "gen_ai.usage.output_tokens": 5, "gen_ai.usage.total_tokens": 15,
+			},
+			dialect: "openllmetry", kind: Leaf, provider: "openai", model: "gpt-4o", id: "chatcmpl-1",
+			counts: Counts{Input: Of(10), Output: Of(5), Total: Of(15)}, input: settled(Inclusive, Declared), output: settled(Inclusive, Declared),
+			traits: CacheBlind | ResponseBegan | Estimates,
+		},
+		{
+			name: "openllmetry js openai responses", scope: "@traceloop/instrumentation-openai@v0.27.0",
+			attrs: m{
+				"gen_ai.provider.name": "openai", "gen_ai.operation.name": "chat", "gen_ai.request.model": "gpt-4o", "gen_ai.response.id": "resp_1",
+				"gen_ai.usage.input_tokens": 10, "gen_ai.usage.output_tokens": 5, "gen_ai.usage.total_tokens": 15,
+			},
+			dialect: "openllmetry", kind: Leaf, provider: "openai", model: "gpt-4o", id: "resp_1",
+			counts: Counts{Input: Of(10), Output: Of(5), Total: Of(15)}, input: settled(Inclusive, Declared), output: settled(Inclusive, Declared),
+			traits: CacheBlind | ResponseBegan,
+		},
+		{
 			name: "openllmetry python openai, old names", scope: "opentelemetry.instrumentation.openai.v1@v0.30.0",
 			attrs: m{
 				"llm.request.type": "chat", "gen_ai.system": "OpenAI", "gen_ai.request.model": "gpt-4o", "llm.is_streaming": true,

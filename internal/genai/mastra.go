@@ -10,6 +10,10 @@ var mastra = Dialect{
 	Name:  "mastra",
 	Doc:   "Mastra",
 	Marks: []string{"mastra.span.type"},
+	Counts: map[part][]string{
+		cacheWrite5m: {"gen_ai.usage.cache_creation.5m_input_tokens"},
+		cacheWrite1h: {"gen_ai.usage.cache_creation.1h_input_tokens"},
+	},
 	Kinds: []kindNames{
 		{
 			Attr: "mastra.span.type",
@@ -26,5 +30,10 @@ var mastra = Dialect{
 			Values: map[string]meaning{"model_inference": calls, "model_step": wraps, "model_chunk": wraps, "agent_run": agent},
 		},
 	},
-	Emitters: []emitter{{For: openAIAPI | googleAPI, Input: inclusive}},
+	Emitters: []emitter{
+		// Adds the cached tokens to Anthropic's input where the AI SDK has not
+		// (@mastra/observability, src/usage.ts, extractUsageMetrics).
+		{Scope: "@mastra/otel-bridge", For: anthropicAPI, Input: inclusive},
+		{For: openAIAPI | googleAPI, Input: inclusive},
+	},
 }

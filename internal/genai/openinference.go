@@ -61,6 +61,16 @@ var openInference = Dialect{
 		{Scope: "openinference.instrumentation.langchain", Input: inclusive, Reports: true},
 		{Scope: "openinference.instrumentation.langchain", For: openAIAPI, Traits: WriteBlind}, // LangChain drops cache_write_tokens of chat
 		{Scope: "openinference.instrumentation.google_genai", Output: inclusive, Reports: true},
+		// Reads cache_read of LangChain's usage_metadata, and leaves zeros off; what
+		// was written it never reads (utils.ts, formatTokenCounts). langchain-openai
+		// sets it whenever the API does (completions.ts, responses.ts).
+		{
+			Scope: "@arizeai/openinference-instrumentation-langchain", From: "4", For: openAIAPI,
+			Input: inclusive, Traits: WriteBlind, Reports: true,
+		},
+		// langchain-anthropic adds the cached tokens to the input
+		// (utils/message_outputs.ts, buildUsageMetadata).
+		{Scope: "@arizeai/openinference-instrumentation-langchain", From: "4", For: anthropicAPI, Input: inclusive},
 		// Adds the opening event's output tokens to the final count of a stream,
 		// and does not say what was streamed.
 		{Scope: "@arizeai/openinference-instrumentation-langchain", For: anthropicAPI, Traits: StreamOutputHigh},

@@ -63,6 +63,11 @@ var openLLMetry = Dialect{
 		{Scope: "@traceloop/instrumentation-anthropic", Below: "0.28", Input: exclusive, Output: inclusive, SumTotal: true},
 		{Scope: "@traceloop/instrumentation-anthropic", SumTotal: true},
 		{Scope: "@traceloop/instrumentation-openai", Input: inclusive, Output: inclusive, Traits: CacheBlind},
+		// Passes over the usage of streamed chat and, where enrichTokens is set,
+		// counts the text instead (_streamingWrapPromise); the SDK sets it
+		// (node-server-sdk, tracing/index.ts). Nothing tells such a span from one
+		// of a plain call. The Responses API is left alone.
+		{Scope: "@traceloop/instrumentation-openai", When: notResponse, Traits: Estimates, SumTotal: true},
 		{Scope: "@traceloop/instrumentation-google-generativeai", Input: asAPI, Output: asAPI, Reports: true},
 		{Scope: "@traceloop/instrumentation-vertexai", Input: asAPI, Output: asAPI, Traits: ReasoningBlind},
 		{Scope: "@traceloop/instrumentation-bedrock", Input: asAPI},

@@ -54,13 +54,17 @@ func (x *Extractor) read(s Span) (Record, bool) {
 	r.readKind()
 	r.readCounts()
 	r.readTraits()
+	badUsage := r.rec.Bad
 	if !r.readCost() && !r.rec.HasUsage() && r.rec.Kind != Leaf && r.rec.Traits&(Tool|Agent) == 0 {
 		return Record{Bad: r.rec.Bad}, false
 	}
 	r.settle()
 	r.addUncounted()
-	if r.rec.Bad != 0 {
+	if badUsage != 0 {
 		r.rec.Traits |= BadCount
+	}
+	if r.rec.Bad != badUsage {
+		r.rec.Traits |= BadCost
 	}
 	return r.rec, true
 }

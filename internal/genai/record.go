@@ -148,7 +148,7 @@ const (
 	CacheBlind                          // the emitter never reports cached tokens
 	StreamOutputHigh                    // streamed output may be too high by the opening event's tokens
 	SemanticHit                         // answered from the application's own cache; the provider billed nothing
-	BadCount                            // something was present and not usable; see [Record.Bad]
+	BadCount                            // something of the usage was present and not usable; see [Record.Bad]
 	Fetched                             // reads a response again; never billed
 	Tool                                // an aggregate that is a tool: a call beneath it is the tool's own
 	Agent                               // an aggregate that is an agent
@@ -158,6 +158,7 @@ const (
 	CacheSeen                           // states cached tokens, be it none, as all spans of its emitter would
 	BrokenOff                           // the stream ended before its end: output counts to somewhere before
 	Overwritten                         // written on another's span, each call over the one before: it is the last of several, or the only one
+	BadCost                             // a stated cost was not usable
 )
 
 // Has reports whether all of the given traits are set.

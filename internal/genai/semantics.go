@@ -239,6 +239,10 @@ func (e *rule) add(k *knowledge, r *reading, version string, f family) {
 		if r.plain {
 			return
 		}
+	case notResponse:
+		if strings.HasPrefix(rec.ResponseID, "resp_") {
+			return
+		}
 	case withID, withoutID:
 		if (rec.ResponseID != "") != (e.When == withID) {
 			return

@@ -55,7 +55,8 @@ func Parse(data []byte) (*File, error) {
 	if root.Kind == yaml.SequenceNode || (has(root, "providers") && !has(root, "schema")) {
 		raw, err := DecodeCatalog(data)
 		if err != nil {
-			return nil, err
+			return nil, fmt.Errorf("line %d: without a schema the file is read as the JSON of genai-prices, and it is none: %w; "+
+				"write a card that begins with schema: %s, or take the file as its project publishes it", root.Line, err, Schema)
 		}
 		f := &File{ID: "genai-prices", Mode: Overlay, digest: digest}
 		f.catalog, err = raw.compile(ref(f.ID, digest), makers)

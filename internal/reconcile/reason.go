@@ -15,6 +15,14 @@ var inTheEmitter = map[[2]string]string{
 	{"langchain-openllmetry", "nested_child"}: "concurrent LangChain callbacks start spans in another run's context: run ID, trace and parent are wrong",
 	{"langchain-openllmetry", "interleaved"}:  "concurrent LangChain callbacks start spans in another run's context: run ID, trace and parent are wrong",
 	{"openlit", "stream_without_usage"}:       "OpenLIT counts tokens of its own where the provider sent none",
+
+	// langchain-anthropic, utils/message_outputs.ts: usage_metadata of message_start
+	// and of message_delta are added up, and the latter is a running total.
+	{"js-langchain-openinference", "streaming_anthropic"}: "LangChain adds the opening event's output tokens to a count that has them",
+	{"js-langchain-openinference", "cached_anthropic"}:    "LangChain adds the opening event's output tokens to a count that has them",
+	// @traceloop/instrumentation-openai, _streamingWrapPromise.
+	{"js-traceloop-sdk", "stream_without_usage"}: "OpenLLMetry counts the text of streamed chat instead of reading its usage",
+	{"js-traceloop-sdk", "direct_stream"}:        "OpenLLMetry counts the text of streamed chat instead of reading its usage",
 }
 
 // Reason says why a run is not what the invoice says; empty where it is, and
