@@ -261,7 +261,7 @@ func (e *Engine) decide(t *strayTrace, now time.Time, tally *Tally) {
 			calls = calls || facts[i].Detail != nil && facts[i].Detail.Record != nil
 		}
 	}
-	if !calls { // nothing of theirs costs anything
+	if !calls || len(e.lost) >= lostLimit { // nothing of theirs costs anything, or nobody has counted for long
 		return
 	}
 	for _, en := range slices.Clone(runs) { // touching one may evict another
@@ -274,6 +274,10 @@ func (e *Engine) decide(t *strayTrace, now time.Time, tally *Tally) {
 	}
 	e.lost = append(e.lost, l)
 }
+
+// lostLimit bounds what waits to be counted while the next component hangs. Past
+// it the spans are counted as unattributed, and their cost is not.
+const lostLimit = 10_000
 
 // decideDue ends the wait of every trace that has been quiet for long enough.
 func (e *Engine) decideDue(now time.Time, tally *Tally) {
