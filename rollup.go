@@ -133,7 +133,7 @@ func putNote(ev ptrace.SpanEvent, n *run.Note) {
 		a.PutStr(botanu.CallCostExact, n.Line.Total.String())
 	}
 	a.PutStr(botanu.CallCostSource, string(n.Line.Source))
-	putList(a, botanu.CallCaveats, (n.Call.Caveats | n.Line.Caveats).Codes())
+	putList(a, botanu.CallCaveats, n.Caveats().Codes())
 }
 
 // spanID follows from the run, its part and the revision, so that a summary

@@ -175,7 +175,7 @@ func noteLine(n *run.Note) string {
 	} else {
 		line += ", no price"
 	}
-	if caveats := n.Call.Caveats | n.Line.Caveats; caveats != 0 {
+	if caveats := n.Caveats(); caveats != 0 {
 		line += " " + caveats.String()
 	}
 	return line

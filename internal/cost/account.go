@@ -91,7 +91,7 @@ func Of(b *billing.Bill, quote func(span int) *ratecard.Quote, metered []Metered
 	bill := Bill{Source: Nowhere}
 	lines := make([]Line, len(b.Calls))
 	bill.discard(b)
-	caveats := b.Caveats
+	caveats := b.Caveats &^ billing.TierAssumed // billing cannot know whether the card has tiers
 	models := map[[2]string]*Account{}
 	for i := range b.Calls {
 		call := &b.Calls[i]

@@ -86,7 +86,12 @@ func ofCard(call *billing.Call, quote func(int) *ratecard.Quote) Line {
 	}
 	rates := *q
 	if call.Sum {
-		rates.Context = nil // a tier is chosen by one call's input, never by a sum
+		// A tier is chosen by one call's input, never by a sum. Below the first
+		// bound the sum tells all the same: none of its calls is above it.
+		if len(q.Context) > 0 && call.Tokens.InputTotal() > q.Context[0].Over {
+			p.Caveats |= billing.TierAssumed
+		}
+		rates.Context = nil
 	}
 	fees, err := money.Amount(rates.Rates.Request).Mul(int64(call.APICalls))
 	if err != nil {

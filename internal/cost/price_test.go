@@ -154,3 +154,27 @@ func TestWorkThatCannotBeReadIsMissing(t *testing.T) {
 	assert.Equal(t, billing.LowerBound, got.Accuracy)
 	assert.Equal(t, []string{"usage_missing"}, got.Caveats)
 }
+
+// TestTierOfASum is open only where the card has tiers for the model and the
+// sum could hold a call above the first one's bound.
+func TestTierOfASum(t *testing.T) {
+	tiered := func(int) *ratecard.Quote {
+		q := perToken(0)
+		q.Context = []ratecard.ContextRates{{Over: 5_000, Rates: q.Rates}}
+		return q
+	}
+	for _, tc := range []struct {
+		card  func(int) *ratecard.Quote
+		input int64
+		want  []string
+	}{
+		{perToken, 9_000, nil},
+		{tiered, 5_000, nil},
+		{tiered, 5_001, []string{"tier_assumed"}},
+	} {
+		c := call(genai.NoCost, 0)
+		c.Sum, c.APICalls, c.Tokens.Input = true, 3, tc.input
+		got, _ := Of(&billing.Bill{Calls: []billing.Call{c}, Caveats: billing.TierAssumed}, tc.card, nil, Trusted)
+		assert.Equal(t, tc.want, got.Caveats, "%+v", tc.input)
+	}
+}

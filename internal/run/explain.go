@@ -32,6 +32,12 @@ type Note struct {
 	Line cost.Line
 }
 
+// Caveats are those of the call that a billed record stands for.
+func (n *Note) Caveats() billing.Caveats {
+	// Whether a sum's context tier matters is for the card to say.
+	return n.Call.Caveats&^billing.TierAssumed | n.Line.Caveats
+}
+
 // notes explains a bill, record by record in order of time. nodes are all that
 // billing saw, those of other runs too.
 func notes(nodes []node, b *billing.Bill, lines []cost.Line) []Note {
