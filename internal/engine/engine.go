@@ -30,7 +30,7 @@ type Engine struct {
 
 	stop context.CancelFunc
 	done chan struct{}
-	wake chan struct{} // holds one token: something waits in evicted
+	wake chan struct{} // holds one token: something waits in evicted or in lost
 
 	mu sync.Mutex // guards everything declared below; nothing foreign runs under it
 	// runs holds open runs and, for the late window, summarised ones.
@@ -139,11 +139,11 @@ func (e *Engine) Observe(td ptrace.Traces, now time.Time) Tally {
 			e.stray(f, now, &tally)
 		}
 	}
-	evicted := len(e.evicted)+len(e.lost) > 0
+	waits := len(e.evicted)+len(e.lost) > 0
 	e.mu.Unlock()
 	b.Clear()
 	in.batches.Put(b)
-	if evicted {
+	if waits {
 		select {
 		case e.wake <- struct{}{}:
 		default:

@@ -20,7 +20,7 @@ type strays struct {
 }
 
 // strayTrace is the strays of one trace. A span of it is some hundred bytes;
-// one that has found its run is kept as taken until the trace is decided.
+// one that has found its run is marked as taken, and forgotten once most are.
 type strayTrace struct {
 	id      [16]byte
 	held    run.Run         // the facts

@@ -146,18 +146,6 @@ func APIExclusive(provider, model string) bool {
 	return familyOf(provider, model)&(anthropicAPI|bedrockAPI) != 0
 }
 
-// APIInclusive reports whether a provider's own API is known to count cached
-// tokens within its input tokens.
-func APIInclusive(provider, model string) bool {
-	return familyOf(provider, model)&(openAIAPI|googleAPI) != 0
-}
-
-// APICaches reports whether calls of this provider can have read from or
-// written to a prompt cache, so that an emitter's silence about it matters.
-func APICaches(provider, model string) bool {
-	return familyOf(provider, model)&(openAIAPI|anthropicAPI|bedrockAPI|googleAPI|noFamily) != 0
-}
-
 // APIChargesWrites reports whether this provider charges more for what is
 // written to its cache than for other input, so that writes that nobody
 // reports are priced too low. OpenAI does from GPT-5.6 on, by the
