@@ -143,8 +143,11 @@ func familyOfModel(model string, claude bool) family {
 // cached than input" proves anything: of any other it says that the input was
 // estimated.
 func APIExclusive(provider, model string) bool {
-	return familyOf(provider, model)&(anthropicAPI|bedrockAPI) != 0
+	return familyOf(provider, model).exclusive()
 }
+
+// exclusive is [APIExclusive] of a family that is known already.
+func (f family) exclusive() bool { return f&(anthropicAPI|bedrockAPI) != 0 }
 
 // APIChargesWrites reports whether this provider charges more for what is
 // written to its cache than for other input, so that writes that nobody

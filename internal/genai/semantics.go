@@ -24,7 +24,7 @@ func (r *reading) settle() {
 		rec.Traits &^= ReasoningBlind
 	}
 	if rec.Input = r.proveInput(f, &known); rec.Input.Reading == Unsettled {
-		rec.Input = declare(known.input, f, f&(anthropicAPI|bedrockAPI) != 0)
+		rec.Input = declare(known.input, f, f.exclusive())
 	}
 	if rec.Output = r.proveOutput(f, known); rec.Output.Reading == Unsettled {
 		rec.Output = declare(known.output, f, f == googleAPI)
@@ -122,7 +122,7 @@ func (r *reading) proveInput(f family, known *knowledge) Semantics {
 		return Semantics{} // nothing to decide
 	}
 	fresh := r.counts[uncached]
-	if !fresh.OK && f&(anthropicAPI|bedrockAPI) != 0 {
+	if !fresh.OK && f.exclusive() {
 		fresh = r.counts[apiInput]
 	}
 	if fresh.OK {
@@ -146,7 +146,7 @@ func (r *reading) proveInput(f family, known *knowledge) Semantics {
 			}
 		}
 	}
-	if cached > c.Input.N && f&(anthropicAPI|bedrockAPI) != 0 {
+	if cached > c.Input.N && f.exclusive() {
 		return Semantics{Exclusive, Proved}
 	}
 	return Semantics{}
