@@ -3,6 +3,7 @@ package runrollupprocessor
 import (
 	"errors"
 	"fmt"
+	"net"
 	"slices"
 	"strings"
 	"time"
@@ -47,6 +48,12 @@ type Config struct {
 	Outcome OutcomeConfig `mapstructure:"outcome"`
 	// Cost says where the cost of a call comes from.
 	Cost CostConfig `mapstructure:"cost"`
+	// MetadataKeys are the keys of the client metadata, such as HTTP headers,
+	// that keep tenants apart and are passed on with their summaries. Letter
+	// case does not matter.
+	MetadataKeys []string `mapstructure:"metadata_keys"`
+	// RunsPage is a page that shows which runs are held, and why.
+	RunsPage RunsPageConfig `mapstructure:"runs_page"`
 
 	_ struct{} // fields are set by name
 }
@@ -77,8 +84,38 @@ type LimitsConfig struct {
 	// SpansPerRun is how many spans of one run are taken in. Further ones pass
 	// through, and the run's summary says that it misses them.
 	SpansPerRun int `mapstructure:"spans_per_run"`
+	// MemoryMiB is about how many MiB all state may take. Over it late windows
+	// are cut short, then runs are summarised early and let go.
+	MemoryMiB int `mapstructure:"memory_mib"`
+	// Tenants is how many tenants may be held. Over it the one that has been
+	// quiet for longest is let go, its runs summarised early.
+	Tenants int `mapstructure:"tenants"`
 
 	_ struct{}
+}
+
+func (l *LimitsConfig) bytes() int { return l.MemoryMiB << 20 }
+
+// RunsPageConfig says where to serve the page of runs.
+type RunsPageConfig struct {
+	// Endpoint is a host and port of the loopback interface; empty serves no page.
+	Endpoint string `mapstructure:"endpoint"`
+
+	_ struct{}
+}
+
+// validate refuses what others than the machine itself could reach: the page
+// shows whose runs these are, and asks nobody for a password.
+func (c *RunsPageConfig) validate() error {
+	if c.Endpoint == "" {
+		return nil
+	}
+	host, _, err := net.SplitHostPort(c.Endpoint)
+	ip := net.ParseIP(host)
+	if err != nil || host != "localhost" && (ip == nil || !ip.IsLoopback()) {
+		return fmt.Errorf("runs_page::endpoint: %q is no host and port of this machine alone; give one such as \"localhost:55690\"", c.Endpoint)
+	}
+	return nil
 }
 
 // AttributesConfig names the attributes that hold the identity of a run.
@@ -159,7 +196,7 @@ func createDefaultConfig() component.Config {
 		LateWindow:  10 * time.Minute,
 		Cost:        CostConfig{Prefer: string(cost.Trusted), RateCard: RateCardConfig{ReloadInterval: time.Minute}},
 		Inherit:     InheritConfig{Enabled: true, QuietPeriod: 30 * time.Second, MaxSpans: 1_000_000},
-		Limits:      LimitsConfig{OpenRuns: 100_000, LateRuns: 500_000, SpansPerRun: 100_000},
+		Limits:      LimitsConfig{OpenRuns: 100_000, LateRuns: 500_000, SpansPerRun: 100_000, MemoryMiB: 512, Tenants: 1000},
 		Attributes: AttributesConfig{
 			RunID:           botanu.RunID,
 			EventID:         botanu.EventID,
@@ -187,12 +224,15 @@ const (
 	reloadLeast   = time.Second
 	keyLimit      = 256
 	listLimit     = 128
+	metadataMost  = 16
+	memoryMost    = 1 << 20 // MiB: a TiB
 )
 
 // Validate says what is wrong with a configuration: the field, the value and
 // the fix.
 func (c *Config) Validate() error {
-	return errors.Join(c.validateTimes(), c.validateLimits(), c.Attributes.validate(), c.validateLists(), c.Outcome.validate(), c.Cost.validate())
+	return errors.Join(c.validateTimes(), c.validateLimits(), c.Attributes.validate(), c.validateLists(), c.validateMetadataKeys(),
+		c.Outcome.validate(), c.Cost.validate(), c.RunsPage.validate())
 }
 
 func (c *Config) validateTimes() error {
@@ -229,10 +269,15 @@ func (c *Config) validateLimits() error {
 		{"limits::open_runs", c.Limits.OpenRuns, 1},
 		{"limits::late_runs", c.Limits.LateRuns, 0},
 		{"limits::spans_per_run", c.Limits.SpansPerRun, 1},
+		{"limits::memory_mib", c.Limits.MemoryMiB, 1},
+		{"limits::tenants", c.Limits.Tenants, 1},
 	} {
 		if f.value < f.least {
 			errs = append(errs, fmt.Errorf("%s: %d is too few; give at least %d", f.name, f.value, f.least))
 		}
+	}
+	if c.Limits.MemoryMiB > memoryMost {
+		errs = append(errs, fmt.Errorf("limits::memory_mib: %d is too much; give at most %d", c.Limits.MemoryMiB, memoryMost))
 	}
 	return errors.Join(errs...)
 }
@@ -302,6 +347,25 @@ func (c *Config) validateLists() error {
 	return errors.Join(errs...)
 }
 
+func (c *Config) validateMetadataKeys() error {
+	var errs []error
+	if len(c.MetadataKeys) > metadataMost {
+		errs = append(errs, fmt.Errorf("metadata_keys: %d keys are too many; give at most %d", len(c.MetadataKeys), metadataMost))
+	}
+	used := map[string]bool{}
+	for i, key := range c.MetadataKeys {
+		name := strings.ToLower(key)
+		switch {
+		case key == "" || len(key) > keyLimit:
+			errs = append(errs, fmt.Errorf("metadata_keys::%d: %.20q is no usable key; give a name of 1 to %d bytes", i, key, keyLimit))
+		case used[name]:
+			errs = append(errs, fmt.Errorf("metadata_keys::%d: %q stands twice, letter case aside; remove one", i, key))
+		}
+		used[name] = true
+	}
+	return errors.Join(errs...)
+}
+
 func (o *OutcomeConfig) validate() error {
 	var errs []error
 	used := map[string]bool{}
@@ -350,6 +414,7 @@ func (c *Config) engine() engine.Config {
 		QuietPeriod: c.QuietPeriod, IdleTimeout: c.IdleTimeout, MaxDuration: c.MaxDuration, LateWindow: c.LateWindow,
 		Inherit: c.Inherit.Enabled, InheritQuiet: c.Inherit.QuietPeriod, InheritSpans: c.Inherit.MaxSpans,
 		OpenRuns: c.Limits.OpenRuns, LateRuns: c.Limits.LateRuns, SpansPerRun: c.Limits.SpansPerRun,
+		Tenants: c.Limits.Tenants, Memory: c.Limits.bytes(),
 		Summary: run.Options{Explain: c.Cost.Explain, Prefer: cost.Prefer(c.Cost.Prefer)},
 		Extract: extract.Config{
 			RunIDKey: c.Attributes.RunID,

@@ -70,7 +70,7 @@ func TestMisfitsNameFieldValueAndFix(t *testing.T) {
 		want   string
 	}{
 		{map[string]any{"quite_period": "10s"}, `quite_period: there is no such key; did you mean quiet_period? The keys are attributes, copy_attributes, cost,`},
-		{map[string]any{"limits": map[string]any{"openruns": 1}}, `limits::openruns: there is no such key; did you mean open_runs? The keys are late_runs, open_runs, spans_per_run`},
+		{map[string]any{"limits": map[string]any{"openruns": 1}}, `limits::openruns: there is no such key; did you mean open_runs? The keys are late_runs, memory_mib, open_runs, spans_per_run, tenants`},
 		{map[string]any{"quiet_period": "soon"}, `quiet_period: "soon" is no duration; give one such as "30s" or "5m"`},
 		{map[string]any{"limits": map[string]any{"open_runs": "many"}}, `limits::open_runs: "many" is no whole number; give one such as 100000`},
 		{map[string]any{"cost": map[string]any{"explain": "yes"}}, `cost::explain: "yes" is neither true nor false; give one of them, without quotes`},
@@ -123,4 +123,24 @@ func TestEveryYAMLInThePagesLoads(t *testing.T) {
 		}
 	}
 	assert.GreaterOrEqual(t, loaded, 3)
+}
+
+// TestEveryMetricIsExplained: what the processor says of itself has a meaning
+// in docs/operations.md.
+func TestEveryMetricIsExplained(t *testing.T) {
+	text, err := os.ReadFile("metadata.yaml")
+	require.NoError(t, err)
+	var m struct {
+		Telemetry struct {
+			Metrics map[string]any `yaml:"metrics"`
+		} `yaml:"telemetry"`
+	}
+	require.NoError(t, yaml.Unmarshal(text, &m))
+	require.NotEmpty(t, m.Telemetry.Metrics)
+	page, err := os.ReadFile("docs/operations.md")
+	require.NoError(t, err)
+	for name := range m.Telemetry.Metrics {
+		short := strings.TrimPrefix(name, "processor_run_rollup_")
+		assert.Regexp(t, "`"+short+"[`{]", string(page), "explain it")
+	}
 }

@@ -22,6 +22,8 @@ type rollupProcessor struct {
 	card    *cardFile
 	next    consumer.Traces
 	spans   spanWriter
+	tenants tenantKeys
+	page    *runsPage
 	metrics *telemetry
 	logger  *zap.Logger
 
@@ -35,11 +37,12 @@ func newProcessor(set processor.Settings, c *Config, next consumer.Traces) (*rol
 		return nil, err
 	}
 	p := &rollupProcessor{
-		card:   card,
-		place:  place{id: set.ID},
-		next:   next,
-		spans:  newSpanWriter(set.Resource, c),
-		logger: set.Logger,
+		card:    card,
+		place:   place{id: set.ID},
+		next:    next,
+		spans:   newSpanWriter(set.Resource, c),
+		tenants: c.MetadataKeys,
+		logger:  set.Logger,
 	}
 	if v, ok := set.Resource.Attributes().Get("service.instance.id"); ok {
 		p.place.collector = v.AsString()
@@ -47,6 +50,7 @@ func newProcessor(set processor.Settings, c *Config, next consumer.Traces) (*rol
 	config := c.engine()
 	config.Extract.Card = card.inForce.Load()
 	p.engine = engine.New(config, p.emit, func(ctx context.Context, t engine.Tally) { p.metrics.observed(ctx, t) })
+	p.page = newRunsPage(c, set.ID, p.engine, set.Logger)
 	p.metrics, err = newTelemetry(set.TelemetrySettings, p.engine, card, c.Limits, c.Inherit)
 	return p, err
 }
@@ -54,16 +58,18 @@ func newProcessor(set processor.Settings, c *Config, next consumer.Traces) (*rol
 // observe takes in a batch, which then passes on unchanged: the span's way
 // through the pipeline never waits for its run, nor fails by it.
 func (p *rollupProcessor) observe(ctx context.Context, td ptrace.Traces) (ptrace.Traces, error) {
-	p.metrics.observed(ctx, p.engine.Observe(td, time.Now()))
+	now := time.Now()
+	p.metrics.observed(ctx, p.engine.Observe(td, p.tenants.of(ctx), now))
+	p.metrics.took(ctx, time.Since(now))
 	return td, nil
 }
 
-// emit sends as many of the summaries down the pipeline as go into one batch,
-// and says how many these are.
-func (p *rollupProcessor) emit(ctx context.Context, summaries []run.Summary) (int, error) {
+// emit sends as many of the summaries of one tenant down the pipeline as go
+// into one batch, and says how many these are.
+func (p *rollupProcessor) emit(ctx context.Context, metadata [][]string, summaries []run.Summary) (int, error) {
 	td, n := p.spans.traces(summaries)
 	summaries = summaries[:n]
-	err := p.next.ConsumeTraces(ctx, td)
+	err := p.next.ConsumeTraces(p.tenants.with(ctx, metadata), td)
 	switch {
 	case err == nil:
 		p.metrics.emitted(ctx, summaries)
@@ -78,11 +84,14 @@ func (p *rollupProcessor) emit(ctx context.Context, summaries []run.Summary) (in
 	return n, err
 }
 
-func (p *rollupProcessor) start(context.Context, component.Host) error {
+func (p *rollupProcessor) start(ctx context.Context, _ component.Host) error {
 	if err := p.place.take(); err != nil {
 		return err
 	}
 	p.started = true
+	if err := p.page.start(ctx); err != nil {
+		return err
+	}
 	p.engine.Start()
 	p.card.watch(p.engine.UseCard)
 	card := p.card.inForce.Load()
@@ -95,6 +104,7 @@ func (p *rollupProcessor) shutdown(ctx context.Context) error {
 		p.started = false
 		defer p.place.giveBack()
 	}
+	p.page.close()
 	p.card.close()
 	err := p.engine.Shutdown(ctx)
 	p.metrics.shutdown()

@@ -51,9 +51,13 @@ func (w *spanWriter) traces(summaries []run.Summary) (ptrace.Traces, int) {
 	ss.Spans().EnsureCapacity(len(summaries))
 	var sizer ptrace.ProtoMarshaler
 	size := sizer.TracesSize(td)
+	room := 64 // for the attributes of a span: after the first one, what the fullest so far has, for runs are alike
 	for i := range summaries {
 		span := ss.Spans().AppendEmpty()
-		w.span(span, &summaries[i])
+		w.span(span, &summaries[i], room)
+		if n := span.Attributes().Len(); i == 0 || n > room {
+			room = n
+		}
 		if size += sizer.SpanSize(span); size > batchBytes && i > 0 {
 			last := 0
 			ss.Spans().RemoveIf(func(ptrace.Span) bool {
@@ -67,8 +71,8 @@ func (w *spanWriter) traces(summaries []run.Summary) (ptrace.Traces, int) {
 }
 
 // span writes one summary: a child of the run's root, from the run's first
-// start to its last end.
-func (w *spanWriter) span(span ptrace.Span, s *run.Summary) {
+// start to its last end. It makes room for so many attributes.
+func (w *spanWriter) span(span ptrace.Span, s *run.Summary, room int) {
 	span.SetName(botanu.RunSummary)
 	span.SetKind(ptrace.SpanKindInternal)
 	span.SetTraceID(s.Anchor.Trace)
@@ -82,7 +86,7 @@ func (w *spanWriter) span(span ptrace.Span, s *run.Summary) {
 		l.SetSpanID(link.Span)
 	}
 	a := span.Attributes()
-	a.EnsureCapacity(64)
+	a.EnsureCapacity(room)
 	putIdentity(a, s)
 	putOutcome(a, &s.Outcome, s.PreviousStatus)
 	w.putWorth(a, &s.Outcome)
@@ -94,6 +98,7 @@ func (w *spanWriter) span(span ptrace.Span, s *run.Summary) {
 			return found
 		})
 	}
+	span.Events().EnsureCapacity(len(s.ModelIncrease) + min(len(s.Notes), noteLimit))
 	for i := range s.ModelIncrease {
 		putModel(span.Events().AppendEmpty(), s, i)
 	}
@@ -110,6 +115,7 @@ func putNote(ev ptrace.SpanEvent, n *run.Note) {
 	ev.SetName(botanu.CallNote)
 	ev.SetTimestamp(pcommon.Timestamp(n.Start))
 	a := ev.Attributes()
+	a.EnsureCapacity(16) // the most that follow
 	a.PutStr(botanu.CallVerdict, string(n.Verdict))
 	put(a, botanu.CallReason, n.Reason)
 	a.PutStr(botanu.CallTraceID, pcommon.TraceID(n.Span.Trace).String())
@@ -130,7 +136,7 @@ func putNote(ev ptrace.SpanEvent, n *run.Note) {
 		a.PutInt(botanu.CallOutput, n.Call.Tokens.OutputTotal())
 	}
 	if n.Line.Known {
-		a.PutStr(botanu.CallCostExact, n.Line.Total.String())
+		putExact(a, botanu.CallCostExact, n.Line.Total)
 	}
 	a.PutStr(botanu.CallCostSource, string(n.Line.Source))
 	putList(a, botanu.CallCaveats, n.Caveats().Codes())
@@ -139,9 +145,12 @@ func putNote(ev ptrace.SpanEvent, n *run.Note) {
 // spanID follows from the run, its part and the revision, so that a summary
 // sent twice is recognisable.
 func spanID(s *run.Summary) pcommon.SpanID {
-	b := binary.BigEndian.AppendUint64(nil, s.Part)
+	b := binary.BigEndian.AppendUint64(make([]byte, 0, 128), s.Part)
 	b = binary.BigEndian.AppendUint64(b, uint64(s.Revision))
 	b = append(b, s.RunID...)
+	if s.Tenant != "" {
+		b = append(append(b, 0), s.Tenant...)
+	}
 	sum := sha256.Sum256(b)
 	id := pcommon.SpanID(sum[:8])
 	if id.IsEmpty() { // means "no span" in OTLP
@@ -231,8 +240,8 @@ func putCost(a pcommon.Map, s *run.Summary) {
 	c := &s.Cost
 	if c.Known {
 		a.PutDouble(botanu.CostTotal, c.Total.Float64())
-		a.PutStr(botanu.CostTotalExact, c.Total.String())
-		a.PutStr(botanu.CostIncrease, s.Increase.String())
+		putExact(a, botanu.CostTotalExact, c.Total)
+		putExact(a, botanu.CostIncrease, s.Increase)
 		a.PutDouble(botanu.CostInput, c.Parts.Input.Float64())
 		a.PutDouble(botanu.CostOutput, c.Parts.Output.Float64())
 		a.PutDouble(botanu.CostCacheRead, c.Parts.CacheRead.Float64())
@@ -260,7 +269,7 @@ func putCost(a pcommon.Map, s *run.Summary) {
 // modelNames are the models of a run as provider/model, at most 64, without
 // what the spans left out.
 func modelNames(models []cost.Model) []string {
-	var names []string
+	names := make([]string, 0, len(models))
 	for i := range models {
 		name := models[i].Name
 		if p := models[i].Provider; p != "" {
@@ -294,26 +303,50 @@ func putModel(ev ptrace.SpanEvent, s *run.Summary, i int) {
 	ev.SetName(botanu.ModelUsage)
 	ev.SetTimestamp(pcommon.Timestamp(s.End))
 	a := ev.Attributes()
+	a.EnsureCapacity(16) // the most that follow
 	put(a, botanu.ModelProvider, increase.Provider)
 	put(a, botanu.ModelName, increase.Name)
 	whole := &cost.Account{} // of a model that this revision took back
 	if j, found := slices.BinarySearchFunc(s.Cost.Models, *increase, cost.CompareModels); found {
 		whole = &s.Cost.Models[j].Account
 	}
-	putUsage(a, whole, whole.Known, "")
-	putUsage(a, &increase.Account, whole.Known || increase.Total != 0, botanu.IncreaseSuffix)
+	putUsage(a, &wholeKeys, whole, whole.Known)
+	putUsage(a, &increaseKeys, &increase.Account, whole.Known || increase.Total != 0)
 }
 
-func putUsage(a pcommon.Map, u *cost.Account, known bool, suffix string) {
-	a.PutInt(botanu.UsageCalls+suffix, int64(u.Calls))
-	a.PutInt(botanu.UsageUnpricedCalls+suffix, int64(u.Unpriced))
-	a.PutInt(botanu.UsageInputUncached+suffix, u.Tokens.InputUncached())
-	a.PutInt(botanu.UsageCacheRead+suffix, u.Tokens.CacheReadTotal())
-	a.PutInt(botanu.UsageCacheWrite+suffix, u.Tokens.CacheWrite())
-	a.PutInt(botanu.UsageOutput+suffix, u.Tokens.OutputTotal())
-	if known {
-		a.PutStr(botanu.UsageCostExact+suffix, u.Total.String())
+// usageKeys are the attributes that tell what calls came to.
+type usageKeys struct{ calls, unpriced, inputUncached, cacheRead, cacheWrite, output, cost string }
+
+var (
+	wholeKeys    = usageKeysOf("")
+	increaseKeys = usageKeysOf(botanu.IncreaseSuffix)
+)
+
+func usageKeysOf(suffix string) usageKeys {
+	return usageKeys{
+		calls: botanu.UsageCalls + suffix, unpriced: botanu.UsageUnpricedCalls + suffix,
+		inputUncached: botanu.UsageInputUncached + suffix, cacheRead: botanu.UsageCacheRead + suffix,
+		cacheWrite: botanu.UsageCacheWrite + suffix, output: botanu.UsageOutput + suffix,
+		cost: botanu.UsageCostExact + suffix,
 	}
+}
+
+func putUsage(a pcommon.Map, keys *usageKeys, u *cost.Account, known bool) {
+	a.PutInt(keys.calls, int64(u.Calls))
+	a.PutInt(keys.unpriced, int64(u.Unpriced))
+	a.PutInt(keys.inputUncached, u.Tokens.InputUncached())
+	a.PutInt(keys.cacheRead, u.Tokens.CacheReadTotal())
+	a.PutInt(keys.cacheWrite, u.Tokens.CacheWrite())
+	a.PutInt(keys.output, u.Tokens.OutputTotal())
+	if known {
+		putExact(a, keys.cost, u.Total)
+	}
+}
+
+// putExact writes an amount of money to its last digit.
+func putExact(a pcommon.Map, key string, amount money.Amount) {
+	var digits [24]byte // room for any amount
+	a.PutStr(key, string(amount.AppendText(digits[:0])))
 }
 
 func put(a pcommon.Map, key, value string) {

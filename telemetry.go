@@ -19,6 +19,7 @@ import (
 type telemetry struct {
 	builder *metadata.TelemetryBuilder
 	reasons [extract.Reasons]metric.AddOption
+	limits  [engine.Limits]metric.AddOption
 
 	// models are those that unpriced calls were counted for. Only the engine's
 	// summarising side touches it, one batch at a time.
@@ -38,6 +39,9 @@ func newTelemetry(set component.TelemetrySettings, e *engine.Engine, card *cardF
 	for r, name := range extract.ReasonNames {
 		t.reasons[r] = metric.WithAttributeSet(attribute.NewSet(attribute.String("reason", name)))
 	}
+	for l, name := range engine.LimitNames {
+		t.limits[l] = metric.WithAttributeSet(attribute.NewSet(attribute.String("limit", name)))
+	}
 	observe := func(read func() int64) metric.Int64Callback {
 		return func(_ context.Context, o metric.Int64Observer) error {
 			o.Observe(read())
@@ -48,14 +52,18 @@ func newTelemetry(set component.TelemetrySettings, e *engine.Engine, card *cardF
 		register func(metric.Int64Callback) error
 		read     func() int64
 	}{
-		{b.RegisterProcessorRunRollupOpenRunsCallback, func() int64 { open, _ := e.Held(); return int64(open) }},
+		{b.RegisterProcessorRunRollupOpenRunsCallback, func() int64 { return int64(e.Gauges().Open) }},
 		{b.RegisterProcessorRunRollupOpenRunsLimitCallback, func() int64 { return int64(limits.OpenRuns) }},
-		{b.RegisterProcessorRunRollupLateRunsCallback, func() int64 { _, late := e.Held(); return int64(late) }},
+		{b.RegisterProcessorRunRollupLateRunsCallback, func() int64 { return int64(e.Gauges().Late) }},
 		{b.RegisterProcessorRunRollupLateRunsLimitCallback, func() int64 { return int64(limits.LateRuns) }},
-		{b.RegisterProcessorRunRollupSpansWaitingCallback, func() int64 { return int64(e.Waiting()) }},
+		{b.RegisterProcessorRunRollupTenantsCallback, func() int64 { return int64(e.Gauges().Tenants) }},
+		{b.RegisterProcessorRunRollupTenantsLimitCallback, func() int64 { return int64(limits.Tenants) }},
+		{b.RegisterProcessorRunRollupStateBytesCallback, func() int64 { return int64(e.Gauges().Bytes) }},
+		{b.RegisterProcessorRunRollupStateBytesLimitCallback, func() int64 { return int64(limits.bytes()) }},
+		{b.RegisterProcessorRunRollupSpansWaitingCallback, func() int64 { return int64(e.Gauges().Waiting) }},
 		{b.RegisterProcessorRunRollupSpansWaitingLimitCallback, func() int64 { return int64(inherit.MaxSpans) }},
-		{b.RegisterProcessorRunRollupSummariesPendingCallback, func() int64 { pending, _ := e.Unsent(); return pending }},
-		{b.RegisterProcessorRunRollupSummariesRejectedCallback, func() int64 { _, rejected := e.Unsent(); return rejected }},
+		{b.RegisterProcessorRunRollupSummariesPendingCallback, func() int64 { return int64(e.Gauges().Pending) }},
+		{b.RegisterProcessorRunRollupSummariesRejectedCallback, func() int64 { return e.Gauges().Rejected }},
 		{b.RegisterProcessorRunRollupRateCardReloadsCallback, card.reloads.Load},
 		{b.RegisterProcessorRunRollupRateCardReloadErrorsCallback, card.errors.Load},
 	} {
@@ -80,7 +88,7 @@ func (t *telemetry) observed(ctx context.Context, tally engine.Tally) {
 	add(ctx, t.builder.ProcessorRunRollupSpansWithoutRun, tally.NoRun)
 	add(ctx, t.builder.ProcessorRunRollupSpansOverLimit, tally.Full)
 	add(ctx, t.builder.ProcessorRunRollupSummariesSeen, tally.Summaries)
-	add(ctx, t.builder.ProcessorRunRollupEvictions, tally.Evicted)
+	add(ctx, t.builder.ProcessorRunRollupLateWindowsCutShort, tally.CutShort)
 	add(ctx, t.builder.ProcessorRunRollupSpansInherited, tally.Inherited)
 	add(ctx, t.builder.ProcessorRunRollupSpansUnattributed, tally.Unattributed)
 	add(ctx, t.builder.ProcessorRunRollupTracesDecidedEarly, tally.DecidedEarly)
@@ -88,9 +96,17 @@ func (t *telemetry) observed(ctx context.Context, tally engine.Tally) {
 	if tally.Lost.Cost > 0 {
 		t.builder.ProcessorRunRollupUnattributedCost.Add(ctx, tally.Lost.Cost.Float64())
 	}
+	for l, n := range tally.Evicted {
+		add(ctx, t.builder.ProcessorRunRollupEvictions, n, t.limits[l])
+	}
 	for r, n := range tally.Invalid {
 		add(ctx, t.builder.ProcessorRunRollupInvalidInput, n, t.reasons[r])
 	}
+}
+
+// took notes how long a batch of spans took to be taken in.
+func (t *telemetry) took(ctx context.Context, d time.Duration) {
+	t.builder.ProcessorRunRollupFoldDuration.Record(ctx, d.Seconds())
 }
 
 // emitted counts summaries that the next component has taken.

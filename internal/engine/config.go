@@ -22,7 +22,15 @@ type Config struct {
 	OpenRuns    int // over it the run quiet for longest is summarised and let go
 	LateRuns    int // over it the summarised run held for longest is let go
 	SpansPerRun int // over it further spans of the run are left out, and the run says so
+	Tenants     int // over it the tenant quiet for longest is let go, with all that is held of it
+	Memory      int // bytes, about, of all state; over it late windows are cut short, then runs are summarised and let go
 
 	Extract extract.Config // what to read of a span
 	Summary run.Options    // what a summary is to hold
 }
+
+// heldBytes is what of the memory runs may take, and unsentBytes what
+// summaries may that wait for the next component. They are apart so that a
+// component that takes none does not push out the runs of which it would.
+func (c *Config) heldBytes() int   { return c.Memory - c.unsentBytes() }
+func (c *Config) unsentBytes() int { return c.Memory / 4 }

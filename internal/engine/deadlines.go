@@ -10,7 +10,7 @@ import (
 // A deadline moves with every batch of a run, nearly always further away. A
 // run that has moved away keeps its place until that comes up, and is put in
 // again then; only one that has moved nearer is moved at once.
-type deadlines struct{ queue queue }
+type deadlines struct{ order byDue }
 
 // set makes e due at t.
 func (d *deadlines) set(e *entry, t time.Time) {
@@ -18,50 +18,50 @@ func (d *deadlines) set(e *entry, t time.Time) {
 	switch {
 	case e.place < 0:
 		e.scheduled = t
-		heap.Push(&d.queue, e)
+		heap.Push(&d.order, e)
 	case t.Before(e.scheduled):
 		e.scheduled = t
-		heap.Fix(&d.queue, e.place)
+		heap.Fix(&d.order, e.place)
 	}
 }
 
 // remove forgets e.
 func (d *deadlines) remove(e *entry) {
 	if e.place >= 0 {
-		heap.Remove(&d.queue, e.place)
+		heap.Remove(&d.order, e.place)
 	}
 }
 
 // popDue takes out one run that is due by now; nil where there is none.
 func (d *deadlines) popDue(now time.Time) *entry {
-	for len(d.queue) > 0 && !d.queue[0].scheduled.After(now) {
-		e := d.queue[0]
+	for len(d.order) > 0 && !d.order[0].scheduled.After(now) {
+		e := d.order[0]
 		if e.due.After(now) {
 			e.scheduled = e.due
-			heap.Fix(&d.queue, 0)
+			heap.Fix(&d.order, 0)
 			continue
 		}
-		heap.Pop(&d.queue)
+		heap.Pop(&d.order)
 		return e
 	}
 	return nil
 }
 
-// queue is a heap of entries by their scheduled time.
-type queue []*entry
+// byDue is a heap of entries by their scheduled time.
+type byDue []*entry
 
-func (q queue) Len() int           { return len(q) }
-func (q queue) Less(i, j int) bool { return q[i].scheduled.Before(q[j].scheduled) }
-func (q queue) Swap(i, j int) {
+func (q byDue) Len() int           { return len(q) }
+func (q byDue) Less(i, j int) bool { return q[i].scheduled.Before(q[j].scheduled) }
+func (q byDue) Swap(i, j int) {
 	q[i], q[j] = q[j], q[i]
 	q[i].place, q[j].place = i, j
 }
-func (q *queue) Push(x any) {
+func (q *byDue) Push(x any) {
 	e := x.(*entry)
 	e.place = len(*q)
 	*q = append(*q, e)
 }
-func (q *queue) Pop() any {
+func (q *byDue) Pop() any {
 	old := *q
 	e := old[len(old)-1]
 	old[len(old)-1] = nil

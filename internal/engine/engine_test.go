@@ -30,18 +30,20 @@ type sink struct {
 	culprit   string // a run whose summary is refused for good
 	calls     int
 	aside     Tally
+	metadata  [][][]string // of each batch taken
 }
 
 func (s *sink) tell(_ context.Context, t Tally) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.aside.Inherited += t.Inherited
+	s.aside.CutShort += t.CutShort
 	s.aside.Unattributed += t.Unattributed
 	s.aside.Lost.Calls += t.Lost.Calls
 	s.aside.Lost.Cost += t.Lost.Cost
 }
 
-func (s *sink) emit(_ context.Context, summaries []run.Summary) (int, error) {
+func (s *sink) emit(_ context.Context, metadata [][]string, summaries []run.Summary) (int, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.calls++
@@ -54,6 +56,7 @@ func (s *sink) emit(_ context.Context, summaries []run.Summary) (int, error) {
 		}
 	}
 	s.summaries = append(s.summaries, summaries...)
+	s.metadata = append(s.metadata, metadata)
 	return len(summaries), nil
 }
 
@@ -82,7 +85,7 @@ func testConfig(t testing.TB) Config {
 	require.NoError(t, err)
 	c := Config{
 		QuietPeriod: 10 * time.Second, IdleTimeout: 5 * time.Minute, MaxDuration: time.Hour, LateWindow: 10 * time.Minute,
-		OpenRuns: 1000, LateRuns: 1000, SpansPerRun: 1000,
+		OpenRuns: 1000, LateRuns: 1000, SpansPerRun: 1000, Tenants: 10, Memory: 1 << 30,
 		Inherit: true, InheritQuiet: 30 * time.Second, InheritSpans: 1000,
 		Extract: extract.Config{RunIDKey: botanu.RunID, IdentityKeys: run.FieldNames, Card: card},
 	}
@@ -127,7 +130,7 @@ func spanOf(runID string, id byte) ptrace.Traces {
 	return td
 }
 
-func (e *Engine) observeNow(td ptrace.Traces) Tally { return e.Observe(td, time.Now()) }
+func (e *Engine) observeNow(td ptrace.Traces) Tally { return e.Observe(td, nil, time.Now()) }
 
 func TestRunWithItsRootIsSummarisedAfterTheQuietPeriod(t *testing.T) {
 	inBubble(t, nil, func(t *testing.T, e *Engine, s *sink) {
@@ -206,7 +209,7 @@ func TestSpanAfterTheLateWindowBeginsANewPart(t *testing.T) {
 		after(11 * time.Second)
 		first := s.take()
 		after(10 * time.Minute)
-		_, late := e.Held()
+		late := e.Gauges().Late
 		require.Zero(t, late)
 		assert.Zero(t, e.observeNow(spanOf("a", 2)).Late)
 		after(5*time.Minute + time.Second)
@@ -225,14 +228,13 @@ func TestOverTheLimitTheRunQuietForLongestIsEvicted(t *testing.T) {
 		e.observeNow(spanOf("b", 2))
 		after(time.Second)
 		e.observeNow(spanOf("a", 3)) // b is now quiet for longer
-		assert.Equal(t, 1, e.observeNow(spanOf("c", 2)).Evicted)
+		assert.Equal(t, 1, e.observeNow(spanOf("c", 2)).Evicted[ByOpenRuns])
 		synctest.Wait() // at once, not at the next tick
 		got := s.take()
 		require.Len(t, got, 1)
 		assert.Equal(t, "b", got[0].RunID)
 		assert.Equal(t, run.Evicted, got[0].Completion)
-		open, _ := e.Held()
-		assert.Equal(t, 2, open)
+		assert.Equal(t, 2, e.Gauges().Open)
 	})
 }
 
@@ -243,7 +245,7 @@ func TestOverTheLimitOfLateRunsTheOldestIsLetGo(t *testing.T) {
 		e.observeNow(spanOf("b", 1))
 		after(11 * time.Second)
 		require.Len(t, s.take(), 2)
-		_, late := e.Held()
+		late := e.Gauges().Late
 		assert.Equal(t, 1, late)
 		assert.Zero(t, e.observeNow(spanOf("a", 2)).Late)
 		assert.Equal(t, 1, e.observeNow(spanOf("b", 2)).Late)
@@ -325,7 +327,7 @@ func TestCallBelongsToItsOwnRun(t *testing.T) {
 				after(time.Hour)
 				e.mu.Lock()
 				defer e.mu.Unlock()
-				assert.Empty(t, e.traces, "what is known of traces goes with the runs")
+				assert.Empty(t, e.tenants.byKey, "what is known of traces and tenants goes with the runs")
 			})
 		})
 	}
@@ -344,13 +346,12 @@ func TestRefusedSummariesAreSentAgainLaterEachTime(t *testing.T) {
 		require.Empty(t, s.take())
 		tried := s.calls
 		assert.Less(t, tried, 6, "it backs off")
-		pending, _ := e.Unsent()
-		assert.EqualValues(t, 1, pending)
+		assert.Equal(t, 1, e.Gauges().Pending)
 		s.answer(nil)
 		after(2 * time.Minute)
 		require.Len(t, s.take(), 1)
-		pending, rejected := e.Unsent()
-		assert.Zero(t, pending+rejected)
+		assert.Zero(t, e.Gauges().Pending)
+		assert.Zero(t, e.Gauges().Rejected)
 	})
 }
 
@@ -359,9 +360,8 @@ func TestSummariesRefusedForGoodAreGivenUpAndCounted(t *testing.T) {
 		s.answer(consumererror.NewPermanent(errors.New("never")))
 		e.observeNow(spanOf("a", 1))
 		after(11 * time.Second)
-		pending, rejected := e.Unsent()
-		assert.Zero(t, pending)
-		assert.EqualValues(t, 1, rejected)
+		assert.Zero(t, e.Gauges().Pending)
+		assert.EqualValues(t, 1, e.Gauges().Rejected)
 	})
 }
 
@@ -382,8 +382,7 @@ func TestPermanentErrorIsSplitUntilTheCulpritIsAlone(t *testing.T) {
 		for id, n := range seen {
 			assert.Equal(t, 1, n, id)
 		}
-		_, rejected := e.Unsent()
-		assert.EqualValues(t, 1, rejected)
+		assert.EqualValues(t, 1, e.Gauges().Rejected)
 	})
 }
 
@@ -402,7 +401,7 @@ func TestNoLockIsHeldDownstream(t *testing.T) {
 	config := testConfig(t)
 	synctest.Test(t, func(t *testing.T) {
 		hang := make(chan struct{})
-		e := New(config, func(_ context.Context, summaries []run.Summary) (int, error) {
+		e := New(config, func(_ context.Context, _ [][]string, summaries []run.Summary) (int, error) {
 			<-hang
 			return len(summaries), nil
 		}, (&sink{}).tell)
@@ -412,8 +411,8 @@ func TestNoLockIsHeldDownstream(t *testing.T) {
 		for id := range byte(10) {
 			e.observeNow(spanOf("b", id+1))
 		}
-		open, late := e.Held()
-		assert.Equal(t, []int{1, 1}, []int{open, late})
+		g := e.Gauges()
+		assert.Equal(t, []int{1, 1}, []int{g.Open, g.Late})
 		close(hang)
 		require.NoError(t, e.Shutdown(t.Context()))
 	})
@@ -431,7 +430,7 @@ func TestManyAtOnce(t *testing.T) {
 	for g := range 8 {
 		all.Go(func() {
 			for i := range 200 {
-				e.Observe(spanOf(fmt.Sprint("run-", (g+i)%16), byte(i%200+1)), time.Now())
+				e.Observe(spanOf(fmt.Sprint("run-", (g+i)%16), byte(i%200+1)), nil, time.Now())
 			}
 		})
 	}

@@ -14,7 +14,6 @@ import (
 // they belong to or has been quiet for long enough (contract, section 3). It
 // is guarded by the engine's lock.
 type strays struct {
-	traces  map[[16]byte]*strayTrace
 	byQuiet *list.List // of *strayTrace, quiet for longest first
 	waiting int        // spans held
 }
@@ -22,6 +21,7 @@ type strays struct {
 // strayTrace is the strays of one trace. A span of it is some hundred bytes;
 // one that has found its run is marked as taken, and forgotten once most are.
 type strayTrace struct {
+	tenant  *tenant
 	id      [16]byte
 	held    run.Run         // the facts
 	taken   []bool          // by place in held: has found its run
@@ -29,27 +29,37 @@ type strayTrace struct {
 	last    map[[8]byte]int // by parent: the place in held of its last child
 	before  []int           // by place: the child before of the same parent, -1 for none
 	touched time.Time
+	bytes   int // about, as last measured
 	element *list.Element
 }
 
-func newStrays() strays {
-	return strays{traces: map[[16]byte]*strayTrace{}, byQuiet: list.New()}
-}
+func newStrays() strays { return strays{byQuiet: list.New()} }
 
-// add remembers a stray. It reports false for one that is there already.
-func (s *strays) add(f *run.Fact, now time.Time) bool {
-	t := s.traces[f.Key.Trace]
+// strayBytes is what the index by parent and the marks take of a stray.
+const strayBytes = 64
+
+// addStray remembers a stray. It reports false for one that is there already.
+func (e *Engine) addStray(of *tenant, f *run.Fact, now time.Time) bool {
+	t := of.strays[f.Key.Trace]
 	if t == nil {
-		t = &strayTrace{id: f.Key.Trace, last: map[[8]byte]int{}}
-		t.element = s.byQuiet.PushBack(t)
-		s.traces[t.id] = t
+		t = &strayTrace{tenant: of, id: f.Key.Trace, last: map[[8]byte]int{}}
+		t.element = e.strays.byQuiet.PushBack(t)
+		of.strays[t.id] = t
 	}
-	s.touch(t, now)
+	e.strays.touch(t, now)
 	if !t.hold(f) {
 		return false
 	}
-	s.waiting++
+	e.strays.waiting++
+	e.measureStrays(t)
 	return true
+}
+
+// measureStrays brings what is known of the size of a trace's strays up to date.
+func (e *Engine) measureStrays(t *strayTrace) {
+	n := entryBytes + t.held.Bytes() + t.held.Len()*strayBytes
+	e.held.strayBytes += n - t.bytes
+	t.bytes = n
 }
 
 // hold adds a fact; it reports false for one that is there already.
@@ -76,10 +86,12 @@ func (s *strays) touch(t *strayTrace, now time.Time) {
 	s.byQuiet.MoveToBack(t.element)
 }
 
-func (s *strays) drop(t *strayTrace) {
-	s.waiting -= t.left
-	s.byQuiet.Remove(t.element)
-	delete(s.traces, t.id)
+func (e *Engine) dropStrays(t *strayTrace) {
+	e.strays.waiting -= t.left
+	e.strays.byQuiet.Remove(t.element)
+	e.held.strayBytes -= t.bytes
+	delete(t.tenant.strays, t.id)
+	e.mayBeIdle(t.tenant)
 }
 
 // take marks a stray as one that has found its run.
@@ -186,22 +198,22 @@ type lost struct {
 
 // stray takes in a span that names no run: it goes to the run of its parent,
 // where that is known, else it waits.
-func (e *Engine) stray(f *extract.Owned, now time.Time, tally *Tally) {
+func (e *Engine) stray(t *tenant, f *extract.Owned, now time.Time, tally *Tally) {
 	parent := run.SpanKey{Trace: f.Key.Trace, Span: f.Parent}
-	for _, en := range e.traces[f.Key.Trace] {
+	for _, en := range t.traces[f.Key.Trace] {
 		if en.run.Has(f.Key) { // found its run before, and comes again
-			e.give(en.id, &f.Fact, now, tally)
+			e.give(t, en.id, &f.Fact, now, tally)
 			return
 		}
 	}
-	for _, en := range e.traces[f.Key.Trace] {
+	for _, en := range t.traces[f.Key.Trace] {
 		if en.run.Has(parent) {
 			tally.Inherited++
-			e.give(en.id, &f.Fact, now, tally)
+			e.give(t, en.id, &f.Fact, now, tally)
 			return
 		}
 	}
-	if !e.strays.add(&f.Fact, now) {
+	if !e.addStray(t, &f.Fact, now) {
 		tally.Duplicates++
 		return
 	}
@@ -213,39 +225,40 @@ func (e *Engine) stray(f *extract.Owned, now time.Time, tally *Tally) {
 
 // give adds a span to a run that it does not name itself, and with it the
 // strays beneath it.
-func (e *Engine) give(runID string, f *run.Fact, now time.Time, tally *Tally) {
-	e.fold(&extract.Owned{Run: runID, Fact: *f}, now, tally)
+func (e *Engine) give(t *tenant, runID string, f *run.Fact, now time.Time, tally *Tally) {
+	e.fold(t, &extract.Owned{Run: runID, Fact: *f}, now, tally)
 }
 
 // gather gives the strays beneath a span to the span's run.
-func (e *Engine) gather(f *extract.Owned, now time.Time, tally *Tally) {
-	t := e.strays.traces[f.Key.Trace]
-	if t == nil {
+func (e *Engine) gather(t *tenant, f *extract.Owned, now time.Time, tally *Tally) {
+	waiting := t.strays[f.Key.Trace]
+	if waiting == nil {
 		return
 	}
-	e.strays.touch(t, now)
-	e.strays.beneath(t, f.Key.Span, func(child *run.Fact) {
+	e.strays.touch(waiting, now)
+	e.strays.beneath(waiting, f.Key.Span, func(child *run.Fact) {
 		tally.Inherited++
-		e.join(&extract.Owned{Run: f.Run, Fact: *child}, now, tally)
+		e.join(t, &extract.Owned{Run: f.Run, Fact: *child}, now, tally)
 	})
-	if t.left == 0 {
-		e.strays.drop(t)
+	if waiting.left == 0 {
+		e.dropStrays(waiting)
 		return
 	}
-	t.compact()
+	waiting.compact()
+	e.measureStrays(waiting)
 }
 
 // decide ends a trace's wait: spans with a broken chain of parents go to the
 // trace's run if it has exactly one; the rest belongs to none.
 func (e *Engine) decide(t *strayTrace, now time.Time, tally *Tally) {
-	e.strays.drop(t)
+	e.dropStrays(t)
 	broken, whole := t.rest()
-	runs := e.traces[t.id]
+	runs := t.tenant.traces[t.id]
 	if len(runs) == 1 {
 		id := runs[0].id
 		for i := range broken {
 			tally.Inherited++
-			e.join(&extract.Owned{Run: id, Fact: broken[i]}, now, tally)
+			e.join(t.tenant, &extract.Owned{Run: id, Fact: broken[i]}, now, tally)
 		}
 		broken = nil
 	}
@@ -267,7 +280,7 @@ func (e *Engine) decide(t *strayTrace, now time.Time, tally *Tally) {
 	for _, en := range slices.Clone(runs) { // touching one may evict another
 		l.beside = append(l.beside, en.run.Snapshot())
 		// The call is one of theirs, or nobody's: neither's total is exact.
-		if e.runs[en.id] == en && en.caveats&billing.AttributionSuspect == 0 {
+		if en.isHeld() && en.caveats&billing.AttributionSuspect == 0 {
 			en.caveats |= billing.AttributionSuspect
 			e.touch(en, now, tally)
 		}
@@ -275,8 +288,8 @@ func (e *Engine) decide(t *strayTrace, now time.Time, tally *Tally) {
 	e.lost = append(e.lost, l)
 }
 
-// lostLimit bounds what waits to be counted while the next component hangs. Past
-// it the spans are counted as unattributed, and their cost is not.
+// lostLimit bounds what waits to be counted. Past it the spans are counted as
+// unattributed, and their cost is not.
 const lostLimit = 10_000
 
 // decideDue ends the wait of every trace that has been quiet for long enough.

@@ -65,10 +65,10 @@ func TestInheritance(t *testing.T) {
 				}
 				assert.Equal(t, tc.want, got)
 				assert.Equal(t, tc.unattributed, s.told().Unattributed)
-				assert.Zero(t, e.Waiting())
+				assert.Zero(t, e.Gauges().Waiting)
 				e.mu.Lock()
 				defer e.mu.Unlock()
-				assert.Empty(t, e.strays.traces)
+				assert.Zero(t, e.strays.byQuiet.Len())
 			})
 		})
 	}
@@ -82,9 +82,9 @@ func TestSpansWaitForTheQuietPeriodOfTheirTrace(t *testing.T) {
 			after(20 * time.Second)
 			e.observeNow(strayOf("a", id+10, 1))
 		}
-		assert.Equal(t, 1, e.Waiting())
+		assert.Equal(t, 1, e.Gauges().Waiting)
 		after(31 * time.Second)
-		assert.Zero(t, e.Waiting())
+		assert.Zero(t, e.Gauges().Waiting)
 		assert.Equal(t, 1, s.told().Inherited)
 	})
 }
@@ -114,10 +114,10 @@ func TestOverTheLimitTheTraceQuietForLongestIsDecidedEarly(t *testing.T) {
 		stray(1, 3) // trace 2 is now quiet for longest
 		tally := stray(3, 4)
 		assert.Equal(t, 1, tally.DecidedEarly)
-		assert.LessOrEqual(t, e.Waiting(), 2)
+		assert.LessOrEqual(t, e.Gauges().Waiting, 2)
 		e.mu.Lock()
 		defer e.mu.Unlock()
-		assert.NotContains(t, e.strays.traces, [16]byte{2})
+		assert.NotContains(t, e.tenants.byKey[""].strays, [16]byte{2})
 	})
 }
 
@@ -140,11 +140,10 @@ func TestEvictionWithinOneTrace(t *testing.T) {
 				after(6 * time.Minute)
 			}
 		}
-		open, _ := e.Held()
-		assert.LessOrEqual(t, open, 1)
+		assert.LessOrEqual(t, e.Gauges().Open, 1)
 		require.NoError(t, e.Shutdown(t.Context()))
 		assert.NotEmpty(t, s.take())
-		assert.Empty(t, e.traces)
+		assert.Empty(t, e.tenants.byKey)
 	})
 }
 
@@ -256,16 +255,16 @@ func TestStraysThatFoundTheirRunAreForgotten(t *testing.T) {
 		s := td.ResourceSpans().At(0).ScopeSpans().At(0).Spans().At(0)
 		s.SetSpanID(pcommon.SpanID{byte(id >> 8), byte(id), 7})
 		s.SetParentSpanID(pcommon.SpanID{byte(parent >> 8), byte(parent), 7})
-		e.Observe(td, now)
+		e.Observe(td, nil, now)
 	}
 	stray("", 1, 60_000)
 	for i := 2; i < 20_000; i += 2 {
 		stray("", i, i+1)
 		stray("a", i+1, 0)
 	}
-	held := e.strays.traces[[16]byte{1}].held
+	held := e.tenants.byKey[""].strays[[16]byte{1}].held
 	assert.Less(t, held.Len(), 2*compactFrom)
-	assert.Equal(t, 1, e.Waiting())
+	assert.Equal(t, 1, e.Gauges().Waiting)
 }
 
 // TestManyCirclesTakeLinearTime: it would take hours else.

@@ -7,17 +7,18 @@ import (
 
 // Tally is what became of one batch.
 type Tally struct {
-	Folded       int // spans that changed the state of a run
-	Duplicates   int // spans that were there already, saying the same
-	Conflicts    int // spans that were there already, saying something else
-	Late         int // of Folded, those that came after their run's summary
-	NoRun        int // spans that name no run
-	Inherited    int // of those that name none, now or before, the ones that found theirs
-	Unattributed int // and the ones that have waited in vain
-	DecidedEarly int // traces whose spans' wait was cut short to make room
-	Summaries    int // summary spans of an earlier tier, passed through
-	Full         int // spans left out as their run holds as many as it may
-	Evicted      int // runs summarised early to make room
+	Folded       int         // spans that changed the state of a run
+	Duplicates   int         // spans that were there already, saying the same
+	Conflicts    int         // spans that were there already, saying something else
+	Late         int         // of Folded, those that came after their run's summary
+	NoRun        int         // spans that name no run
+	Inherited    int         // of those that name none, now or before, the ones that found theirs
+	Unattributed int         // and the ones that have waited in vain
+	DecidedEarly int         // traces whose spans' wait was cut short to make room
+	Summaries    int         // summary spans of an earlier tier, passed through
+	Full         int         // spans left out as their run holds as many as it may
+	CutShort     int         // summarised runs let go before their late window was over, to make room
+	Evicted      [Limits]int // runs summarised early to make room, by the limit
 	Lost         Lost
 	Invalid      extract.Invalid
 }

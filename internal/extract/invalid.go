@@ -7,21 +7,22 @@ import "github.com/runrollup/runrollupprocessor/internal/genai"
 type Reason uint8
 
 const (
-	BadSpanID Reason = iota // the trace ID or the span ID is all zeros: copies of the span cannot be told
-	BadType                 // an attribute of a type that it cannot have
-	TooLong                 // an identifying value of over 256 bytes
-	BadNumber               // not finite, negative, or out of range where a number is meant
-	BadTime                 // a time a year off, or an end before its start
-	BadStatus               // an outcome status outside the vocabulary
-	TooMany                 // more entries than are kept, such as outcome metadata
-	BadBlob                 // JSON within an attribute that is cut off, malformed or too long
-	Reasons                 // how many there are
+	BadSpanID   Reason = iota // the trace ID or the span ID is all zeros: copies of the span cannot be told
+	BadType                   // an attribute of a type that it cannot have
+	TooLong                   // an identifying value of over 256 bytes
+	BadNumber                 // not finite, negative, or out of range where a number is meant
+	BadTime                   // a time a year off, or an end before its start
+	BadStatus                 // an outcome status outside the vocabulary
+	TooMany                   // more entries than are kept, such as outcome metadata
+	BadBlob                   // JSON within an attribute that is cut off, malformed or too long
+	BadMetadata               // client metadata too long to keep tenants apart by
+	Reasons                   // how many there are
 )
 
 // ReasonNames has the value of the metric attribute `reason` for each.
 var ReasonNames = [Reasons]string{
 	BadSpanID: "span_id", BadType: "type", TooLong: "too_long", BadNumber: "number", BadTime: "time",
-	BadStatus: "outcome_status", TooMany: "too_many", BadBlob: "json",
+	BadStatus: "outcome_status", TooMany: "too_many", BadBlob: "json", BadMetadata: "metadata",
 }
 
 // Invalid counts what was not read, by reason.

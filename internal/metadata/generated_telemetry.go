@@ -29,10 +29,12 @@ type TelemetryBuilder struct {
 	mu                                     sync.Mutex
 	registrations                          []metric.Registration
 	ProcessorRunRollupEvictions            metric.Int64Counter
+	ProcessorRunRollupFoldDuration         metric.Float64Histogram
 	ProcessorRunRollupIdentityConflicts    metric.Int64Counter
 	ProcessorRunRollupInvalidInput         metric.Int64Counter
 	ProcessorRunRollupLateRuns             metric.Int64ObservableGauge
 	ProcessorRunRollupLateRunsLimit        metric.Int64ObservableGauge
+	ProcessorRunRollupLateWindowsCutShort  metric.Int64Counter
 	ProcessorRunRollupOpenRuns             metric.Int64ObservableGauge
 	ProcessorRunRollupOpenRunsLimit        metric.Int64ObservableGauge
 	ProcessorRunRollupOutcomeConflicts     metric.Int64Counter
@@ -49,10 +51,14 @@ type TelemetryBuilder struct {
 	ProcessorRunRollupSpansWaiting         metric.Int64ObservableGauge
 	ProcessorRunRollupSpansWaitingLimit    metric.Int64ObservableGauge
 	ProcessorRunRollupSpansWithoutRun      metric.Int64Counter
+	ProcessorRunRollupStateBytes           metric.Int64ObservableGauge
+	ProcessorRunRollupStateBytesLimit      metric.Int64ObservableGauge
 	ProcessorRunRollupSummaries            metric.Int64Counter
 	ProcessorRunRollupSummariesPending     metric.Int64ObservableGauge
 	ProcessorRunRollupSummariesRejected    metric.Int64ObservableCounter
 	ProcessorRunRollupSummariesSeen        metric.Int64Counter
+	ProcessorRunRollupTenants              metric.Int64ObservableGauge
+	ProcessorRunRollupTenantsLimit         metric.Int64ObservableGauge
 	ProcessorRunRollupTracesDecidedEarly   metric.Int64Counter
 	ProcessorRunRollupUnattributedCalls    metric.Int64Counter
 	ProcessorRunRollupUnattributedCost     metric.Float64Counter
@@ -205,6 +211,36 @@ func (builder *TelemetryBuilder) RegisterProcessorRunRollupSpansWaitingLimitCall
 	return nil
 }
 
+// RegisterProcessorRunRollupStateBytesCallback sets callback for observable ProcessorRunRollupStateBytes metric.
+func (builder *TelemetryBuilder) RegisterProcessorRunRollupStateBytesCallback(cb metric.Int64Callback) error {
+	reg, err := builder.meter.RegisterCallback(func(ctx context.Context, o metric.Observer) error {
+		cb(ctx, &observerInt64{inst: builder.ProcessorRunRollupStateBytes, obs: o})
+		return nil
+	}, builder.ProcessorRunRollupStateBytes)
+	if err != nil {
+		return err
+	}
+	builder.mu.Lock()
+	defer builder.mu.Unlock()
+	builder.registrations = append(builder.registrations, reg)
+	return nil
+}
+
+// RegisterProcessorRunRollupStateBytesLimitCallback sets callback for observable ProcessorRunRollupStateBytesLimit metric.
+func (builder *TelemetryBuilder) RegisterProcessorRunRollupStateBytesLimitCallback(cb metric.Int64Callback) error {
+	reg, err := builder.meter.RegisterCallback(func(ctx context.Context, o metric.Observer) error {
+		cb(ctx, &observerInt64{inst: builder.ProcessorRunRollupStateBytesLimit, obs: o})
+		return nil
+	}, builder.ProcessorRunRollupStateBytesLimit)
+	if err != nil {
+		return err
+	}
+	builder.mu.Lock()
+	defer builder.mu.Unlock()
+	builder.registrations = append(builder.registrations, reg)
+	return nil
+}
+
 // RegisterProcessorRunRollupSummariesPendingCallback sets callback for observable ProcessorRunRollupSummariesPending metric.
 func (builder *TelemetryBuilder) RegisterProcessorRunRollupSummariesPendingCallback(cb metric.Int64Callback) error {
 	reg, err := builder.meter.RegisterCallback(func(ctx context.Context, o metric.Observer) error {
@@ -226,6 +262,36 @@ func (builder *TelemetryBuilder) RegisterProcessorRunRollupSummariesRejectedCall
 		cb(ctx, &observerInt64{inst: builder.ProcessorRunRollupSummariesRejected, obs: o})
 		return nil
 	}, builder.ProcessorRunRollupSummariesRejected)
+	if err != nil {
+		return err
+	}
+	builder.mu.Lock()
+	defer builder.mu.Unlock()
+	builder.registrations = append(builder.registrations, reg)
+	return nil
+}
+
+// RegisterProcessorRunRollupTenantsCallback sets callback for observable ProcessorRunRollupTenants metric.
+func (builder *TelemetryBuilder) RegisterProcessorRunRollupTenantsCallback(cb metric.Int64Callback) error {
+	reg, err := builder.meter.RegisterCallback(func(ctx context.Context, o metric.Observer) error {
+		cb(ctx, &observerInt64{inst: builder.ProcessorRunRollupTenants, obs: o})
+		return nil
+	}, builder.ProcessorRunRollupTenants)
+	if err != nil {
+		return err
+	}
+	builder.mu.Lock()
+	defer builder.mu.Unlock()
+	builder.registrations = append(builder.registrations, reg)
+	return nil
+}
+
+// RegisterProcessorRunRollupTenantsLimitCallback sets callback for observable ProcessorRunRollupTenantsLimit metric.
+func (builder *TelemetryBuilder) RegisterProcessorRunRollupTenantsLimitCallback(cb metric.Int64Callback) error {
+	reg, err := builder.meter.RegisterCallback(func(ctx context.Context, o metric.Observer) error {
+		cb(ctx, &observerInt64{inst: builder.ProcessorRunRollupTenantsLimit, obs: o})
+		return nil
+	}, builder.ProcessorRunRollupTenantsLimit)
 	if err != nil {
 		return err
 	}
@@ -265,8 +331,15 @@ func NewTelemetryBuilder(settings component.TelemetrySettings, options ...Teleme
 	var err, errs error
 	builder.ProcessorRunRollupEvictions, err = builder.meter.Int64Counter(
 		"otelcol_processor_run_rollup_evictions",
-		metric.WithDescription("Runs summarised early and let go to stay within limits::open_runs. [Alpha]"),
+		metric.WithDescription("Runs summarised early and let go to stay within a limit. What arrives for them later is a part of its own. [Alpha]"),
 		metric.WithUnit("{run}"),
+	)
+	errs = errors.Join(errs, err)
+	builder.ProcessorRunRollupFoldDuration, err = builder.meter.Float64Histogram(
+		"otelcol_processor_run_rollup_fold_duration",
+		metric.WithDescription("How long it took to take in a batch of spans, which is what run_rollup adds to the batch's way through the pipeline. [Alpha]"),
+		metric.WithUnit("s"),
+		metric.WithExplicitBucketBoundaries([]float64{1e-05, 3.16e-05, 0.0001, 0.000316, 0.001, 0.00316, 0.01, 0.0316, 0.1, 0.316, 1, 10}...),
 	)
 	errs = errors.Join(errs, err)
 	builder.ProcessorRunRollupIdentityConflicts, err = builder.meter.Int64Counter(
@@ -290,6 +363,12 @@ func NewTelemetryBuilder(settings component.TelemetrySettings, options ...Teleme
 	builder.ProcessorRunRollupLateRunsLimit, err = builder.meter.Int64ObservableGauge(
 		"otelcol_processor_run_rollup_late_runs_limit",
 		metric.WithDescription("How many summarised runs may be held, from limits::late_runs. At the limit the oldest is let go. [Alpha]"),
+		metric.WithUnit("{run}"),
+	)
+	errs = errors.Join(errs, err)
+	builder.ProcessorRunRollupLateWindowsCutShort, err = builder.meter.Int64Counter(
+		"otelcol_processor_run_rollup_late_windows_cut_short",
+		metric.WithDescription("Summarised runs let go before their late window was over, to stay within limits::late_runs or limits::memory_mib. No total suffers; a span that comes later is a part of its own. [Alpha]"),
 		metric.WithUnit("{run}"),
 	)
 	errs = errors.Join(errs, err)
@@ -389,6 +468,18 @@ func NewTelemetryBuilder(settings component.TelemetrySettings, options ...Teleme
 		metric.WithUnit("{span}"),
 	)
 	errs = errors.Join(errs, err)
+	builder.ProcessorRunRollupStateBytes, err = builder.meter.Int64ObservableGauge(
+		"otelcol_processor_run_rollup_state_bytes",
+		metric.WithDescription("About how much memory the state takes, with what waits to be summarised and sent. [Alpha]"),
+		metric.WithUnit("By"),
+	)
+	errs = errors.Join(errs, err)
+	builder.ProcessorRunRollupStateBytesLimit, err = builder.meter.Int64ObservableGauge(
+		"otelcol_processor_run_rollup_state_bytes_limit",
+		metric.WithDescription("How much it may take, from limits::memory_mib. Three quarters are for runs, a quarter is for summaries that the next component has not taken. [Alpha]"),
+		metric.WithUnit("By"),
+	)
+	errs = errors.Join(errs, err)
 	builder.ProcessorRunRollupSummaries, err = builder.meter.Int64Counter(
 		"otelcol_processor_run_rollup_summaries",
 		metric.WithDescription("Summaries that the next component has taken. [Alpha]"),
@@ -413,9 +504,21 @@ func NewTelemetryBuilder(settings component.TelemetrySettings, options ...Teleme
 		metric.WithUnit("{span}"),
 	)
 	errs = errors.Join(errs, err)
+	builder.ProcessorRunRollupTenants, err = builder.meter.Int64ObservableGauge(
+		"otelcol_processor_run_rollup_tenants",
+		metric.WithDescription("Tenants, told apart by metadata_keys, that something is held of. [Alpha]"),
+		metric.WithUnit("{tenant}"),
+	)
+	errs = errors.Join(errs, err)
+	builder.ProcessorRunRollupTenantsLimit, err = builder.meter.Int64ObservableGauge(
+		"otelcol_processor_run_rollup_tenants_limit",
+		metric.WithDescription("How many there may be, from limits::tenants. At the limit the one quiet for longest is let go, its runs evicted. [Alpha]"),
+		metric.WithUnit("{tenant}"),
+	)
+	errs = errors.Join(errs, err)
 	builder.ProcessorRunRollupTracesDecidedEarly, err = builder.meter.Int64Counter(
 		"otelcol_processor_run_rollup_traces_decided_early",
-		metric.WithDescription("Traces whose spans' wait for a run was cut short to stay within inherit::max_spans. [Alpha]"),
+		metric.WithDescription("Traces whose spans' wait for a run was cut short to stay within inherit::max_spans, limits::memory_mib or limits::tenants. [Alpha]"),
 		metric.WithUnit("{trace}"),
 	)
 	errs = errors.Join(errs, err)

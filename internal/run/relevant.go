@@ -90,7 +90,7 @@ func (f *family) find(k SpanKey) (int, bool) {
 // climbed once and not by every span at its end.
 func (f *family) above(at int) [8]byte {
 	trace, parent := f.at(at).key.Trace, f.at(at).parent
-	var passed []int
+	passed := make([]int, 0, scanLimit)
 	for {
 		up, ok := f.find(SpanKey{Trace: trace, Span: parent})
 		if !ok || f.at(up).matters() {
@@ -109,6 +109,9 @@ func (f *family) above(at int) [8]byte {
 		if f.at(up).flags&NoParent != 0 {
 			break
 		}
+	}
+	if f.len() <= scanLimit { // climbing again costs less than to remember
+		return parent
 	}
 	for _, i := range passed {
 		if f.tops == nil {

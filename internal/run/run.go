@@ -21,6 +21,7 @@ type Run struct {
 	index      map[SpanKey]uint32 // into nodes; nil while there are few
 	identities []Identity         // distinct, in order of first use
 	services   []string           // distinct, in order of first use
+	bytes      int                // of what the facts hold beyond the nodes themselves
 	truncated  bool
 	shared     bool // a snapshot may be reading nodes
 }
@@ -95,6 +96,7 @@ func (r *Run) repeat(i int, f *Fact) Change {
 			r.shared = false
 		}
 		n := r.node(f)
+		r.bytes -= held.Detail.bytes()
 		if sameModel(n.detail, held.Detail) {
 			// Priced once, never anew: the card in force at the first arrival holds.
 			n.detail.Quote = held.Detail.Quote
@@ -160,25 +162,42 @@ func (r *Run) Find(k SpanKey) (int, bool) {
 }
 
 func (r *Run) node(f *Fact) node {
+	r.bytes += f.Detail.bytes()
 	return node{
 		key: f.Key, parent: f.Parent, flags: f.Flags, start: f.Start, end: f.End, detail: f.Detail,
-		identity: intern(&r.identities, f.Identity), service: intern(&r.services, f.Service),
+		identity: r.identityOf(f), service: r.serviceOf(f),
 	}
 }
 
-// intern gives the place of v among the distinct values so far. The newest is
-// tried first: spans of one batch are alike.
-func intern[T comparable](values *[]T, v T) uint16 {
+func (r *Run) identityOf(f *Fact) uint16 {
+	place, isNew := intern(&r.identities, f.Identity)
+	if isNew {
+		r.bytes += f.Identity.bytes()
+	}
+	return place
+}
+
+func (r *Run) serviceOf(f *Fact) uint16 {
+	place, isNew := intern(&r.services, f.Service)
+	if isNew {
+		r.bytes += stringBytes + len(f.Service)
+	}
+	return place
+}
+
+// intern gives the place of v among the distinct values so far, and whether it
+// was put there now. The newest is tried first: spans of one batch are alike.
+func intern[T comparable](values *[]T, v T) (place uint16, isNew bool) {
 	for i := len(*values) - 1; i >= 0; i-- {
 		if (*values)[i] == v {
-			return uint16(i)
+			return uint16(i), false
 		}
 	}
 	if len(*values) == variantLimit {
-		return 0
+		return 0, false
 	}
 	*values = append(*values, v)
-	return uint16(len(*values) - 1)
+	return uint16(len(*values) - 1), true
 }
 
 // Has reports whether the run holds a span.

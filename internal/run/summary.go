@@ -2,8 +2,8 @@ package run
 
 import (
 	"cmp"
-	"fmt"
-	"reflect"
+	"encoding/binary"
+	"encoding/hex"
 	"slices"
 
 	"github.com/runrollup/runrollupprocessor/internal/billing"
@@ -33,6 +33,7 @@ const linkLimit = 32
 // Summary is what a run's part amounts to. It is a projection: the same facts
 // give the same summary.
 type Summary struct {
+	Tenant   string // the key of the tenant whose run it is; not told, but part of what the summary is known by
 	RunID    string
 	Part     uint64
 	Revision int
@@ -107,11 +108,10 @@ func Summarize(r Run, completion Completion, o Options, beside ...Run) Summary {
 func (r *Run) sorted() []node {
 	nodes := slices.Clone(r.nodes)
 	slices.SortFunc(nodes, func(a, b node) int {
-		return cmp.Or(
-			cmp.Compare(a.flags&NoTimes, b.flags&NoTimes),
-			cmp.Compare(a.start, b.start),
-			a.key.Compare(b.key),
-		)
+		if c := cmp.Or(cmp.Compare(a.flags&NoTimes, b.flags&NoTimes), cmp.Compare(a.start, b.start)); c != 0 {
+			return c
+		}
+		return a.key.Compare(b.key)
 	})
 	return nodes
 }
@@ -151,14 +151,16 @@ func (s *Summary) place(nodes []node, root *node) {
 	}
 	s.Anchor = root.key
 	seen := map[[16]byte]bool{root.key.Trace: true}
+	trace := root.key.Trace // of the span before; most runs have but one
 	for i := range nodes {
 		n := &nodes[i]
-		if !seen[n.key.Trace] {
+		if n.key.Trace != trace && !seen[n.key.Trace] {
 			seen[n.key.Trace] = true
 			if len(s.Links) < linkLimit {
 				s.Links = append(s.Links, n.key)
 			}
 		}
+		trace = n.key.Trace
 		if n.flags&NoTimes != 0 {
 			s.Untimed++
 			continue
@@ -324,43 +326,7 @@ func foreign(nodes []node, beside []Run) []node {
 	return list
 }
 
-// Revise makes s the revision after last: the same part, told again.
-func (s *Summary) Revise(last *Summary) {
-	s.Revision = last.Revision + 1
-	s.Anchor = last.Anchor
-	if s.Outcome.Status != last.Outcome.Status {
-		previous := last.Outcome.Status
-		s.PreviousStatus = &previous
-	}
-	// Both totals are within the range and never negative: neither difference can leave it.
-	s.Increase = s.Cost.Total - last.Cost.Total
-	s.ModelIncrease = increases(s.Cost.Models, last.Cost.Models)
-}
-
-// increases is what each model of now has more than in before. A model that a
-// later span took the place of (a requested name by the returned one) appears
-// with what was taken back.
-func increases(now, before []cost.Model) []cost.Model {
-	list := slices.Clone(now)
-	for i := range before {
-		b := &before[i]
-		at, found := slices.BinarySearchFunc(list, *b, cost.CompareModels)
-		if !found {
-			list = slices.Insert(list, at, cost.Model{Provider: b.Provider, Name: b.Name})
-		}
-		list[at].Less(&b.Account)
-	}
-	return list
-}
-
-// Restates reports whether s says nothing that last did not say.
-func (s *Summary) Restates(last *Summary) bool {
-	a, b := *s, *last
-	for _, v := range []*Summary{&a, &b} {
-		v.Revision, v.PreviousStatus, v.Increase, v.ModelIncrease, v.Notes = 0, nil, 0, nil, nil
-	}
-	return reflect.DeepEqual(a, b)
-}
-
 // PartHex is the part as 16 hex digits.
-func (s *Summary) PartHex() string { return fmt.Sprintf("%016x", s.Part) }
+func (s *Summary) PartHex() string {
+	return hex.EncodeToString(binary.BigEndian.AppendUint64(make([]byte, 0, 8), s.Part))
+}

@@ -1,0 +1,94 @@
+package engine
+
+import (
+	"slices"
+
+	"github.com/runrollup/runrollupprocessor/internal/billing"
+	"github.com/runrollup/runrollupprocessor/internal/extract"
+	"github.com/runrollup/runrollupprocessor/internal/run"
+)
+
+// runsPerTrace bounds how many runs of one trace know of each other, and with
+// that the work a span makes. Real traces hold a handful.
+const runsPerTrace = 64
+
+// runsBeside bounds how many other runs a run is looked at together with.
+const runsBeside = 64
+
+// rootScan bounds the spans of a run that are looked through for a child of a
+// span of another. A longer run without a root is summarised as idle, and has
+// its root recognised then.
+const rootScan = 256
+
+// enter notes that a run has spans in a trace, and gives all that do.
+func (t *tenant) enter(en *entry, trace [16]byte) []*entry {
+	runs := t.traces[trace]
+	if !slices.Contains(runs, en) && len(runs) < runsPerTrace {
+		if len(runs) == 0 {
+			runs = en.itself[:]
+		} else {
+			runs = append(slices.Clip(runs), en)
+		}
+		t.traces[trace] = runs
+		en.traces = append(en.traces, trace)
+	}
+	return runs
+}
+
+// leave undoes enter for all traces of a run.
+func (t *tenant) leave(en *entry) {
+	for _, trace := range en.traces {
+		runs := t.traces[trace]
+		if len(runs) == 1 {
+			delete(t.traces, trace)
+		} else {
+			t.traces[trace] = slices.DeleteFunc(slices.Clone(runs), func(other *entry) bool { return other == en })
+		}
+	}
+	en.traces = nil
+}
+
+// seeRoots looks for the roots that show by belonging to another run than
+// their parent (contract, section 6): the new span of en, or spans of other
+// runs beneath it.
+func (e *Engine) seeRoots(en *entry, f *extract.Owned, runs []*entry) {
+	parent := run.SpanKey{Trace: f.Key.Trace, Span: f.Parent}
+	for _, other := range runs {
+		switch {
+		case other == en:
+		case !en.rootSeen && other.run.Has(parent):
+			en.rootSeen = true
+		case !other.rootSeen && !other.isLate && other.run.Len() <= rootScan && other.run.HasChild(f.Key):
+			other.rootSeen = true
+			e.deadlines.set(other, e.dueAt(other))
+		}
+	}
+}
+
+// beside gives the other runs that a run is to be looked at together with, as
+// they are now, and what follows from those that are left out.
+func (e *Engine) beside(en *entry) ([]run.Run, billing.Caveats) {
+	var list []run.Run
+	var known map[*entry]bool
+	spans := 0
+	for _, trace := range en.traces {
+		runs := en.tenant.traces[trace]
+		if len(runs) == 1 {
+			continue
+		}
+		for _, other := range runs {
+			if other == en || known[other] {
+				continue
+			}
+			if known == nil {
+				known = map[*entry]bool{}
+			}
+			known[other] = true
+			if spans += other.run.Len(); len(list) == runsBeside || spans > e.config.SpansPerRun {
+				return list, billing.PossibleDuplicate // what is left out may hold calls that this run repeats
+			}
+			list = append(list, other.run.Snapshot())
+		}
+	}
+	return list, 0
+}

@@ -1,0 +1,121 @@
+package engine
+
+import (
+	"time"
+
+	"github.com/runrollup/runrollupprocessor/internal/run"
+)
+
+// held is how much is held, over all tenants.
+type held struct {
+	open, late                                     int // runs
+	openBytes, lateBytes, strayBytes, evictedBytes int // about
+	tenantBytes                                    int
+}
+
+// bytes is about how much memory is held for runs, without what waits to be
+// sent.
+func (h *held) bytes() int { return h.openBytes + h.lateBytes + h.strayBytes + h.tenantBytes }
+
+// Limit is one that runs are evicted to stay within.
+type Limit uint8
+
+const (
+	ByOpenRuns Limit = iota
+	ByMemory
+	ByTenants
+	Limits // how many there are
+)
+
+// LimitNames are the configuration keys of the limits.
+var LimitNames = [Limits]string{ByOpenRuns: "open_runs", ByMemory: "memory_mib", ByTenants: "tenants"}
+
+// makeRoom lets the open run that has been quiet for longest go, of the tenant
+// that holds most of them, where one more would be too many.
+func (e *Engine) makeRoom(tally *Tally) {
+	for e.held.open >= e.config.OpenRuns {
+		t := e.most(func(t *tenant) int { return t.open.Len() })
+		e.evict(t.open.Front().Value.(*entry), ByOpenRuns, tally)
+	}
+}
+
+// makeLateRoom lets the summarised run that has been held for longest go, of
+// the tenant that holds most of them, where one more would be too many.
+func (e *Engine) makeLateRoom(tally *Tally) {
+	for e.held.late >= e.config.LateRuns {
+		t := e.most(func(t *tenant) int { return t.late.Len() })
+		e.cutShort(t.late.Front().Value.(*entry), tally)
+	}
+}
+
+// shrink keeps the memory within its limit, doing the least harmful first
+// (contract, section 8): late windows are cut short, of which no total
+// suffers; then spans that name no run are decided early, if they are most of
+// what is held; then runs are evicted.
+func (e *Engine) shrink(now time.Time, tally *Tally) {
+	for e.held.bytes() > e.config.heldBytes() {
+		switch {
+		case e.held.late > 0:
+			t := e.most(func(t *tenant) int { return t.lateBytes })
+			e.cutShort(t.late.Front().Value.(*entry), tally)
+		case e.held.strayBytes > e.held.openBytes:
+			e.decide(e.strays.byQuiet.Front().Value.(*strayTrace), now, tally)
+			tally.DecidedEarly++
+		case e.held.open > 0:
+			t := e.most(func(t *tenant) int { return t.openBytes })
+			e.evict(t.open.Front().Value.(*entry), ByMemory, tally)
+		default:
+			return // the tenants themselves; their number has a limit of its own
+		}
+	}
+}
+
+// evict summarises an open run early and lets it go.
+func (e *Engine) evict(en *entry, by Limit, tally *Tally) {
+	j := e.jobOf(en, run.Evicted)
+	j.bytes = en.bytes
+	e.held.evictedBytes += j.bytes
+	e.evicted = append(e.evicted, j)
+	e.drop(en)
+	tally.Evicted[by]++
+}
+
+// cutShort ends the late window of a summarised run early.
+func (e *Engine) cutShort(en *entry, tally *Tally) {
+	e.drop(en)
+	tally.CutShort++
+}
+
+// takeEvicted gives the runs that wait to be summarised as they were let go.
+func (e *Engine) takeEvicted() []job {
+	jobs := e.evicted
+	e.evicted, e.held.evictedBytes = nil, 0
+	return jobs
+}
+
+// measure brings what is known of a run's size up to date.
+func (e *Engine) measure(en *entry) {
+	n := entryBytes + len(en.id) + en.run.Bytes() + len(en.traces)*traceBytes
+	if en.told != nil {
+		n += en.told.Bytes()
+	}
+	d := n - en.bytes
+	if d == 0 {
+		return
+	}
+	en.bytes = n
+	if en.isLate {
+		en.tenant.lateBytes += d
+		e.held.lateBytes += d
+	} else {
+		en.tenant.openBytes += d
+		e.held.openBytes += d
+	}
+}
+
+// What the indexes take for a run, and for each further trace of one: places
+// in maps that are half full, and list elements.
+const (
+	entryBytes = 640
+	traceBytes = 96
+)

@@ -1,0 +1,275 @@
+package engine
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+	"go.opentelemetry.io/collector/pdata/pcommon"
+	"go.opentelemetry.io/collector/pdata/ptrace"
+
+	"github.com/runrollup/runrollupprocessor/internal/botanu"
+	"github.com/runrollup/runrollupprocessor/internal/run"
+)
+
+// tenantNamed is the metadata of a sender.
+func tenantNamed(name string) [][]string { return [][]string{{name}} }
+
+func (e *Engine) observeOf(name string, td ptrace.Traces) Tally {
+	return e.Observe(td, tenantNamed(name), time.Now())
+}
+
+// TestTenantsNeverMix: one run ID, and one trace, of two tenants is two runs
+// (contract, sections 3.4 and 9), and each summary goes out with the metadata
+// of its own.
+func TestTenantsNeverMix(t *testing.T) {
+	inBubble(t, nil, func(t *testing.T, e *Engine, s *sink) {
+		e.observeOf("a", spanOf("run", 1))
+		e.observeOf("b", spanOf("run", 1))
+		e.observeOf("b", spanOf("run", 2))
+		stray := strayOf("", 5, 1) // its parent is in both tenants' runs
+		stray.ResourceSpans().At(0).ScopeSpans().At(0).Spans().At(0).SetTraceID(pcommon.TraceID{1, byte(len("run"))})
+		e.observeOf("a", stray)
+		after(11 * time.Second)
+		require.Len(t, s.metadata, 2)
+		got := map[string]int{}
+		for i, summary := range s.take() {
+			require.Equal(t, "run", summary.RunID)
+			got[s.metadata[i][0][0]] = summary.SpanCount
+		}
+		assert.Equal(t, map[string]int{"a": 2, "b": 2}, got)
+	})
+}
+
+// TestEvictionTakesFromTheTenantThatHoldsMost (contract, section 8): one that
+// floods pushes out runs of its own.
+func TestEvictionTakesFromTheTenantThatHoldsMost(t *testing.T) {
+	inBubble(t, func(c *Config) { c.OpenRuns = 10 }, func(t *testing.T, e *Engine, s *sink) {
+		e.observeOf("quiet", spanOf("precious", 2))
+		evicted := 0
+		for i := range 50 {
+			evicted += e.observeOf("loud", spanOf(fmt.Sprint("run-", i), 2)).Evicted[ByOpenRuns]
+		}
+		synctest.Wait()
+		assert.Equal(t, 41, evicted)
+		assert.Len(t, s.take(), 41)
+		assert.Len(t, e.FindRun("precious", 10), 1)
+		assert.Equal(t, 10, e.Gauges().Open)
+	})
+}
+
+// TestTenantsHaveALimit: over it the tenant quiet for longest goes, and its
+// runs are told.
+func TestTenantsHaveALimit(t *testing.T) {
+	inBubble(t, func(c *Config) { c.Tenants = 3 }, func(t *testing.T, e *Engine, s *sink) {
+		var sum Tally
+		for i := range 20 {
+			tally := e.observeOf(fmt.Sprint("tenant-", i), spanOf("run", 2))
+			sum.Evicted[ByTenants] += tally.Evicted[ByTenants]
+			e.observeOf("busy", spanOf("run", 2))
+			after(time.Second)
+		}
+		assert.Equal(t, 18, sum.Evicted[ByTenants])
+		assert.Equal(t, 3, e.Gauges().Tenants)
+		assert.Len(t, s.take(), 18)
+		after(10 * time.Minute)
+		assert.Len(t, s.take(), 3)
+		after(10 * time.Minute)
+		assert.Zero(t, e.Gauges().Tenants, "who holds nothing is forgotten")
+		assert.Zero(t, e.Gauges().Bytes)
+	})
+}
+
+func TestMetadataTooLongIsCountedAndNotKept(t *testing.T) {
+	inBubble(t, nil, func(t *testing.T, e *Engine, _ *sink) {
+		long := string(make([]byte, metadataLimit))
+		tally := e.observeOf(long, spanOf("run", 2))
+		assert.Equal(t, 1, tally.Invalid[len(tally.Invalid)-1])
+		assert.Zero(t, e.Gauges().Bytes)
+	})
+}
+
+func TestTenantKeysAreInjective(t *testing.T) {
+	seen := map[string]string{}
+	for _, m := range [][][]string{
+		{{"a"}, {"b"}}, {{"a", "b"}, {}}, {{"ab"}, {}}, {{}, {"ab"}}, {{""}, {"ab"}}, {{"a"}, {}}, {{}, {"a"}}, {{"", "a"}, {}},
+	} {
+		key, ok := tenantKey(m)
+		require.True(t, ok)
+		require.Empty(t, seen[key], "%q", m)
+		seen[key] = fmt.Sprintf("%q", m)
+	}
+}
+
+// fat is a span of some kilobytes of state.
+func fat(runID string, id byte) ptrace.Traces {
+	td := spanOf(runID, id)
+	span := td.ResourceSpans().At(0).ScopeSpans().At(0).Spans().At(0)
+	for i := range 60 {
+		ev := span.Events().AppendEmpty()
+		ev.SetName(botanu.OutcomeEmitted)
+		ev.SetTimestamp(pcommon.NewTimestampFromTime(time.Now()))
+		ev.Attributes().PutStr(botanu.EventValueType, fmt.Sprintf("%0200d", i))
+	}
+	return td
+}
+
+// TestMemoryShortensLateWindowsFirst (contract, section 8): then it evicts, and
+// it stays within its limit.
+func TestMemoryShortensLateWindowsFirst(t *testing.T) {
+	inBubble(t, func(c *Config) { c.Memory = 1 << 20 }, func(t *testing.T, e *Engine, s *sink) {
+		const runs = 20
+		for i := range runs {
+			e.observeNow(fat(fmt.Sprint("late-", i), 1))
+		}
+		after(11 * time.Second)
+		require.Len(t, s.take(), runs)
+		require.Equal(t, runs, e.Gauges().Late)
+		var tally Tally
+		evictedAt := -1
+		for i := range 100 {
+			got := e.observeNow(fat(fmt.Sprint("open-", i), 2))
+			tally.CutShort += got.CutShort
+			tally.Evicted[ByMemory] += got.Evicted[ByMemory]
+			if got.Evicted[ByMemory] > 0 && evictedAt < 0 {
+				evictedAt = i
+				assert.Equal(t, runs, tally.CutShort, "not before every late window is cut short")
+			}
+			synctest.Wait()
+			require.LessOrEqual(t, e.Gauges().Bytes, 1<<20)
+		}
+		require.Positive(t, evictedAt)
+		assert.Equal(t, 100-e.Gauges().Open, tally.Evicted[ByMemory])
+		assert.Len(t, s.take(), tally.Evicted[ByMemory], "whatever was let go was told")
+	})
+}
+
+// TestMemoryOfStraysIsDecidedEarly: spans that name no run count too.
+func TestMemoryOfStraysIsDecidedEarly(t *testing.T) {
+	inBubble(t, func(c *Config) { c.Memory, c.InheritSpans = 1<<20, 1<<30 }, func(t *testing.T, e *Engine, _ *sink) {
+		early := 0
+		for i := range 3000 {
+			td := strayOf("", 1, 0)
+			td.ResourceSpans().At(0).ScopeSpans().At(0).Spans().At(0).SetTraceID(pcommon.TraceID{byte(i), byte(i >> 8), 1})
+			early += e.observeNow(td).DecidedEarly
+			require.LessOrEqual(t, e.Gauges().Bytes, 1<<20)
+		}
+		assert.Positive(t, early)
+		assert.Equal(t, 3000-early, e.Gauges().Waiting)
+	})
+}
+
+// TestSizeIsGivenBack: whatever came and went, nothing is left on the books.
+func TestSizeIsGivenBack(t *testing.T) {
+	inBubble(t, nil, func(t *testing.T, e *Engine, _ *sink) {
+		for i := range 30 {
+			e.observeNow(fat(fmt.Sprint("run-", i%10), byte(i)))
+			e.observeNow(strayOf("", byte(i+1), byte(i)))
+			after(time.Duration(i) * time.Second)
+		}
+		require.Positive(t, e.Gauges().Bytes)
+		after(time.Hour)
+		assert.Zero(t, e.Gauges().Bytes)
+		e.mu.Lock()
+		defer e.mu.Unlock()
+		assert.Equal(t, held{}, e.held)
+	})
+}
+
+// TestRefusedRevisionTakesTheOtherOnesPlace: of a part, what has not been
+// offered yet gives way to the newer revision, and the increases still add up.
+func TestRefusedRevisionTakesTheOtherOnesPlace(t *testing.T) {
+	inBubble(t, nil, func(t *testing.T, e *Engine, s *sink) {
+		s.answer(errors.New("not now"))
+		for i := range byte(6) {
+			e.observeNow(usageOn(spanOf("a", i+1), "chat", 1000, 10))
+			after(11 * time.Second)
+		}
+		assert.Less(t, e.Gauges().Pending, 6)
+		s.answer(nil)
+		after(2 * time.Minute)
+		got := s.take()
+		require.Equal(t, 0, got[0].Revision, "the first revision is never left out: consumers count by it")
+		var sum, models int64
+		for i := range got {
+			sum += int64(got[i].Increase)
+			for _, m := range got[i].ModelIncrease {
+				models += int64(m.Total)
+			}
+		}
+		last := got[len(got)-1]
+		assert.Equal(t, 5, last.Revision)
+		assert.Equal(t, int64(last.Cost.Total), sum)
+		assert.Equal(t, int64(last.Cost.Total), models)
+	})
+}
+
+// TestRefusalOfOneTenantKeepsNoOtherWaiting.
+func TestRefusalOfOneTenantKeepsNoOtherWaiting(t *testing.T) {
+	config := testConfig(t)
+	synctest.Test(t, func(t *testing.T) {
+		s := &sink{}
+		e := New(config, func(ctx context.Context, metadata [][]string, list []run.Summary) (int, error) {
+			if metadata[0][0] == "refused" {
+				return len(list), errors.New("not yours")
+			}
+			return s.emit(ctx, metadata, list)
+		}, s.tell)
+		e.Start()
+		e.observeOf("refused", spanOf("a", 1))
+		e.observeOf("taken", spanOf("b", 1))
+		after(11 * time.Second)
+		got := s.take()
+		require.Len(t, got, 1)
+		assert.Equal(t, "b", got[0].RunID)
+		assert.Equal(t, 1, e.Gauges().Pending)
+		require.ErrorContains(t, e.Shutdown(t.Context()), "not yours")
+	})
+}
+
+// TestUnsentSummariesAreBounded: by number, and the oldest go first.
+func TestUnsentSummariesAreBounded(t *testing.T) {
+	inBubble(t, func(c *Config) { c.Memory = 1 << 20 }, func(t *testing.T, e *Engine, s *sink) {
+		s.answer(errors.New("not now"))
+		for i := range 500 {
+			e.observeNow(spanOf(fmt.Sprint("run-", i), 1))
+			if i%20 == 0 {
+				after(11 * time.Second)
+				require.LessOrEqual(t, e.Gauges().Bytes, 1<<20)
+			}
+		}
+		after(11 * time.Second)
+		g := e.Gauges()
+		assert.Positive(t, g.Rejected)
+		assert.Equal(t, 500, g.Pending+int(g.Rejected))
+		s.answer(nil)
+		after(2 * time.Minute)
+		assert.Len(t, s.take(), g.Pending)
+	})
+}
+
+// TestBacklogOfEvictionsIsWorkedOff: a batch that evicts more than the
+// summarising goroutine has taken is worked off by whoever brought it.
+func TestBacklogOfEvictionsIsWorkedOff(t *testing.T) {
+	config := testConfig(t)
+	config.OpenRuns = 1
+	synctest.Test(t, func(t *testing.T) {
+		s := &sink{}
+		e := New(config, s.emit, s.tell) // not started: nobody else takes anything
+		td := ptrace.NewTraces()
+		for i := range backlogLimit + 10 {
+			spanOf(fmt.Sprint("run-", i), 2).ResourceSpans().MoveAndAppendTo(td.ResourceSpans())
+		}
+		e.observeNow(td)
+		g := e.Gauges()
+		assert.Zero(t, g.EvictedWaiting)
+		assert.Equal(t, backlogLimit+9, g.Pending)
+		require.NoError(t, e.Shutdown(t.Context()))
+		assert.Len(t, s.take(), backlogLimit+10)
+	})
+}

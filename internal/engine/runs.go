@@ -1,0 +1,170 @@
+package engine
+
+import (
+	"container/list"
+	"math/rand/v2"
+	"time"
+
+	"github.com/runrollup/runrollupprocessor/internal/billing"
+	"github.com/runrollup/runrollupprocessor/internal/extract"
+	"github.com/runrollup/runrollupprocessor/internal/run"
+)
+
+// entry is a run that is held.
+type entry struct {
+	tenant    *tenant
+	id        string
+	part      uint64
+	run       run.Run
+	traces    [][16]byte      // those it is entered under in tenant.traces
+	oneTrace  [1][16]byte     // room for the first of them: most runs have one
+	itself    [1]*entry       // what stands in tenant.traces for a trace of this run alone
+	caveats   billing.Caveats // of the run, that its own spans do not tell
+	hasCalls  bool            // a span of it has a record
+	isLate    bool            // summarised, held for its late window
+	rootSeen  bool
+	bytes     int       // about, as last measured
+	began     time.Time // arrival of the first span
+	touched   time.Time // arrival of the last change
+	revisitAt time.Time // when the run will have been open for max_duration, again
+
+	due       time.Time // when something is to be done with the run
+	scheduled time.Time // its time in the queue: due, or earlier
+	place     int       // in the queue; -1 where it is not queued
+	element   *list.Element
+
+	// told is of the last summary. It changes under both Engine.summarising and
+	// Engine.mu, so that either is enough to read it.
+	told *run.Told
+}
+
+// join adds one fact to its run.
+func (e *Engine) join(t *tenant, f *extract.Owned, now time.Time, tally *Tally) {
+	en := t.runs[f.Run]
+	if en == nil {
+		en = e.begin(t, f.Run, now, tally)
+	}
+	switch en.run.Add(&f.Fact, e.config.SpansPerRun) {
+	case run.Unchanged:
+		tally.Duplicates++
+		return
+	case run.Full:
+		tally.Full++
+	case run.Differs:
+		tally.Conflicts++
+	case run.Grown:
+		tally.Folded++
+	}
+	en.rootSeen = en.rootSeen || f.Flags.IsRoot()
+	isCall := f.Detail != nil && f.Detail.Record != nil
+	en.hasCalls = en.hasCalls || isCall
+	if en.isLate {
+		tally.Late++
+	}
+	runs := t.enter(en, f.Key.Trace)
+	if len(runs) > 1 {
+		e.seeRoots(en, f, runs)
+	}
+	e.measure(en)
+	e.touch(en, now, tally)
+	if len(runs) == 1 || !isCall {
+		return
+	}
+	for _, other := range runs { // touching one may evict another, which makes a new list
+		if other != en && other.isLate && other.hasCalls && t.runs[other.id] == other {
+			e.touch(other, now, tally) // it may repeat this call
+		}
+	}
+}
+
+// touch begins a run's wait again.
+func (e *Engine) touch(en *entry, now time.Time, tally *Tally) {
+	en.touched = now
+	if en.isLate {
+		e.reopen(en, now, tally)
+	}
+	en.tenant.open.MoveToBack(en.element)
+	e.deadlines.set(en, e.dueAt(en))
+}
+
+// begin opens a run, a new part of it where an earlier one has been let go.
+func (e *Engine) begin(t *tenant, id string, now time.Time, tally *Tally) *entry {
+	e.makeRoom(tally)
+	en := &entry{tenant: t, id: id, part: rand.Uint64(), place: -1, began: now, revisitAt: now.Add(e.config.MaxDuration)}
+	en.traces, en.itself[0] = en.oneTrace[:0], en
+	e.putOpen(en)
+	t.runs[id] = en
+	return en
+}
+
+// reopen moves a summarised run back among the open ones.
+func (e *Engine) reopen(en *entry, now time.Time, tally *Tally) {
+	e.takeOut(en)
+	e.makeRoom(tally)
+	en.isLate = false
+	en.revisitAt = now.Add(e.config.MaxDuration)
+	e.putOpen(en)
+}
+
+// hold keeps a summarised run for its late window, as far as there is room.
+func (e *Engine) hold(en *entry, now time.Time, tally *Tally) {
+	if e.config.LateWindow <= 0 || e.config.LateRuns <= 0 {
+		e.drop(en)
+		return
+	}
+	e.makeLateRoom(tally)
+	e.takeOut(en)
+	en.isLate = true
+	en.element = en.tenant.late.PushBack(en)
+	en.tenant.lateBytes += en.bytes
+	e.held.late++
+	e.held.lateBytes += en.bytes
+	e.deadlines.set(en, now.Add(e.config.LateWindow))
+}
+
+func (e *Engine) putOpen(en *entry) {
+	en.element = en.tenant.open.PushBack(en)
+	en.tenant.openBytes += en.bytes
+	e.held.open++
+	e.held.openBytes += en.bytes
+}
+
+// takeOut takes a run out of the open or the summarised ones.
+func (e *Engine) takeOut(en *entry) {
+	if en.isLate {
+		en.tenant.late.Remove(en.element)
+		en.tenant.lateBytes -= en.bytes
+		e.held.late--
+		e.held.lateBytes -= en.bytes
+		return
+	}
+	en.tenant.open.Remove(en.element)
+	en.tenant.openBytes -= en.bytes
+	e.held.open--
+	e.held.openBytes -= en.bytes
+}
+
+// drop forgets a run. What arrives for it from now on is a new part.
+func (e *Engine) drop(en *entry) {
+	delete(en.tenant.runs, en.id)
+	en.tenant.leave(en)
+	e.deadlines.remove(en)
+	e.takeOut(en)
+	e.mayBeIdle(en.tenant)
+}
+
+// isHeld reports whether a run has not been dropped.
+func (en *entry) isHeld() bool { return en.tenant.runs[en.id] == en }
+
+// dueAt is when an open run is to be summarised if nothing more arrives.
+func (e *Engine) dueAt(en *entry) time.Time {
+	wait := e.config.IdleTimeout
+	if en.rootSeen {
+		wait = e.config.QuietPeriod
+	}
+	due := en.touched.Add(wait)
+	if en.revisitAt.Before(due) {
+		return en.revisitAt
+	}
+	return due
+}

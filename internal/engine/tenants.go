@@ -1,0 +1,157 @@
+package engine
+
+import (
+	"container/list"
+	"encoding/binary"
+	"time"
+)
+
+// tenant is what is held on behalf of one sender. Nothing of one reaches
+// another: every index by run or by trace is the tenant's own.
+type tenant struct {
+	key      string
+	metadata [][]string // the values of each metadata key, passed on with its summaries
+
+	// runs holds open runs and, for the late window, summarised ones.
+	runs map[string]*entry
+	// traces tells which of the held runs have spans in a trace: one trace can
+	// hold several runs, and what one of them repeats of another it is not billed.
+	traces map[[16]byte][]*entry
+	strays map[[16]byte]*strayTrace
+
+	open *list.List // of *entry, quiet for longest first
+	late *list.List // of *entry, summarised longest ago first
+
+	openBytes, lateBytes int
+	element              *list.Element // in tenants.byQuiet
+	gone                 bool          // forgotten: one that comes again is another
+}
+
+// tenants are those that something is held of.
+type tenants struct {
+	byKey   map[string]*tenant
+	byQuiet *list.List // of *tenant, quiet for longest first
+	idle    []*tenant  // that may hold nothing any more
+}
+
+func newTenants() tenants {
+	return tenants{byKey: map[string]*tenant{}, byQuiet: list.New()}
+}
+
+// metadataLimit bounds the bytes of one tenant's metadata.
+const metadataLimit = 4096
+
+// tenantKey is the metadata as one string, equal only for equal metadata. It
+// reports false for metadata too long to be kept.
+func tenantKey(metadata [][]string) (string, bool) {
+	if len(metadata) == 0 {
+		return "", true
+	}
+	var room [256]byte
+	b := room[:0]
+	for _, values := range metadata {
+		b = binary.AppendUvarint(b, uint64(len(values)))
+		for _, v := range values {
+			b = binary.AppendUvarint(b, uint64(len(v)))
+			if len(b)+len(v) > metadataLimit {
+				return "", false
+			}
+			b = append(b, v...)
+		}
+	}
+	return string(b), true
+}
+
+// tenantOf gives the tenant of a key, and makes it where nothing is held of
+// it. Over the limit the tenant quiet for longest is let go.
+func (e *Engine) tenantOf(key string, metadata [][]string, now time.Time, tally *Tally) *tenant {
+	if t := e.tenants.byKey[key]; t != nil {
+		if e.tenants.byQuiet.Back() != t.element {
+			e.tenants.byQuiet.MoveToBack(t.element)
+		}
+		return t
+	}
+	for len(e.tenants.byKey) >= e.config.Tenants {
+		e.evictTenant(e.tenants.byQuiet.Front().Value.(*tenant), now, tally)
+	}
+	t := &tenant{
+		key: key, metadata: cloneMetadata(metadata),
+		runs: map[string]*entry{}, traces: map[[16]byte][]*entry{}, strays: map[[16]byte]*strayTrace{},
+		open: list.New(), late: list.New(),
+	}
+	t.element = e.tenants.byQuiet.PushBack(t)
+	e.tenants.byKey[key] = t
+	e.held.tenantBytes += t.ownBytes()
+	return t
+}
+
+// cloneMetadata copies metadata, which belongs to the sender's request.
+func cloneMetadata(metadata [][]string) [][]string {
+	if metadata == nil {
+		return nil
+	}
+	c := make([][]string, len(metadata))
+	for i, values := range metadata {
+		c[i] = append(c[i], values...)
+	}
+	return c
+}
+
+// ownBytes is about what a tenant takes that holds nothing.
+func (t *tenant) ownBytes() int {
+	const empty = 2048 // the maps and lists
+	return empty + 2*len(t.key)
+}
+
+// mayBeIdle notes that something of a tenant was let go. Whether it is
+// forgotten is decided when nothing works with it.
+func (e *Engine) mayBeIdle(t *tenant) {
+	if len(t.runs)+len(t.strays) == 0 {
+		e.tenants.idle = append(e.tenants.idle, t)
+	}
+}
+
+// releaseIdle forgets the tenants that hold nothing.
+func (e *Engine) releaseIdle() {
+	for _, t := range e.tenants.idle {
+		if len(t.runs)+len(t.strays) == 0 && e.tenants.byKey[t.key] == t {
+			e.forget(t)
+		}
+	}
+	e.tenants.idle = e.tenants.idle[:0]
+}
+
+func (e *Engine) forget(t *tenant) {
+	t.gone = true
+	delete(e.tenants.byKey, t.key)
+	e.tenants.byQuiet.Remove(t.element)
+	e.held.tenantBytes -= t.ownBytes()
+}
+
+// evictTenant lets a tenant go, with all that is held of it.
+func (e *Engine) evictTenant(t *tenant, now time.Time, tally *Tally) {
+	for _, s := range t.strays {
+		e.decide(s, now, tally)
+		tally.DecidedEarly++
+	}
+	for t.open.Len() > 0 {
+		e.evict(t.open.Front().Value.(*entry), ByTenants, tally)
+	}
+	for t.late.Len() > 0 {
+		e.cutShort(t.late.Front().Value.(*entry), tally)
+	}
+	e.forget(t)
+}
+
+// most gives the tenant of which most is held, by the given measure; nil where
+// it is nothing. It looks at every tenant, and is asked only at a limit.
+func (e *Engine) most(measure func(*tenant) int) *tenant {
+	var found *tenant
+	top := 0
+	for el := e.tenants.byQuiet.Front(); el != nil; el = el.Next() { // in a fixed order, unlike the map
+		if t := el.Value.(*tenant); measure(t) > top {
+			found, top = t, measure(t)
+		}
+	}
+	return found
+}
