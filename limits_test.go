@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"strconv"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -55,7 +56,7 @@ func stepsOf(runID string, n int, change func(i int, rs ptrace.ResourceSpans, s 
 func TestEachLimitIsReachedAndShown(t *testing.T) {
 	type env struct {
 		send     func(td ptrace.Traces, tenant string)
-		refuse   func(error)
+		refuse   func(bool)
 		last     func(key string) (pcommon.Value, bool) // of the newest summary
 		links    func() int
 		events   func() int
@@ -171,10 +172,10 @@ func TestEachLimitIsReachedAndShown(t *testing.T) {
 		{
 			"unsent summaries", map[string]any{"limits": map[string]any{"memory_mib": 1}},
 			func(_ *testing.T, e *env) {
-				e.refuse(errors.New("not now"))
+				e.refuse(true)
 				e.manyRuns(1000)
 				e.waitFor(11 * time.Second)
-				e.refuse(nil)
+				e.refuse(false)
 			},
 			"summaries_rejected", -1,
 		},
@@ -184,11 +185,11 @@ func TestEachLimitIsReachedAndShown(t *testing.T) {
 				telemetry := componenttest.NewTelemetry()
 				defer func() { require.NoError(t, telemetry.Shutdown(context.Background())) }()
 				sink := &consumertest.TracesSink{}
-				var refusal error
+				var refusing atomic.Bool
 				passed := 0
 				next, err := consumer.NewTraces(func(ctx context.Context, td ptrace.Traces) error {
-					if isSummaries(td) && refusal != nil {
-						return refusal
+					if isSummaries(td) && refusing.Load() {
+						return errors.New("not now")
 					}
 					if !isSummaries(td) {
 						passed += td.SpanCount()
@@ -217,7 +218,7 @@ func TestEachLimitIsReachedAndShown(t *testing.T) {
 						sent += td.SpanCount()
 						require.NoError(t, p.ConsumeTraces(ctx, td))
 					},
-					refuse:  func(err error) { refusal = err },
+					refuse:  refusing.Store,
 					last:    func(key string) (pcommon.Value, bool) { return newest().Attributes().Get(key) },
 					links:   func() int { return newest().Links().Len() },
 					events:  func() int { return newest().Events().Len() },

@@ -11,7 +11,12 @@ import (
 	"go.opentelemetry.io/collector/pdata/pcommon"
 	"go.opentelemetry.io/collector/pdata/ptrace"
 
+	"github.com/runrollup/runrollupprocessor/internal/billing"
 	"github.com/runrollup/runrollupprocessor/internal/botanu"
+	"github.com/runrollup/runrollupprocessor/internal/cost"
+	"github.com/runrollup/runrollupprocessor/internal/outcome"
+	"github.com/runrollup/runrollupprocessor/internal/run"
+	"github.com/runrollup/runrollupprocessor/internal/usage"
 )
 
 // The batch of the benchmarks: what an agent's service sends in a second or so.
@@ -152,4 +157,48 @@ func BenchmarkDuplicates(b *testing.B) {
 		require.NoError(b, p.ConsumeTraces(b.Context(), td))
 	}
 	b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N*benchRuns*benchSpans), "ns/span")
+}
+
+// benchSummaries are what the runs of a batch amount to.
+func benchSummaries() []run.Summary {
+	list := make([]run.Summary, benchRuns)
+	for i := range list {
+		account := cost.Account{
+			Calls: 3, Known: true, Total: 17_340_000_000, Tokens: usage.Tokens{Input: 528, CacheRead: 3072, Output: 1020},
+			Parts: cost.Parts{Input: 1_320_000_000, Output: 10_200_000_000, CacheRead: 5_820_000_000},
+		}
+		models := []cost.Model{{Provider: "openai", Name: "gpt-4o-2024-08-06", Account: account}}
+		list[i] = run.Summary{
+			RunID: "018f6f3e-7c1a-7000-8000-" + strconv.Itoa(100_000_000_000+i), Completion: run.RootEnded,
+			Anchor: run.SpanKey{Trace: [16]byte{1, byte(i)}, Span: [8]byte{1, byte(i)}},
+			Start:  1_763_800_000_000_000_000, End: 1_763_800_001_000_000_000,
+			Identity: run.Identity{
+				run.Event: "evt-" + strconv.Itoa(i), run.Workflow: "support_ticket", run.Customer: "acme",
+				run.Environment: "production", run.Attempt: "1",
+			},
+			Outcome: outcome.Outcome{
+				Status: outcome.Success, Source: outcome.FromEmission, Time: 1_763_800_001_000_000_000,
+				ValueType: "tickets_resolved", Amount: outcome.Finite(1), Emissions: 1,
+			},
+			Cost: cost.Bill{
+				Account: account, Source: cost.RateCard, Cards: []string{"genai-prices@1f0c2a9d"}, Models: models,
+				Accuracy: billing.Exact,
+			},
+			Increase: account.Total, ModelIncrease: models,
+			Service: "agent", Services: []string{"agent"}, SpanCount: benchSpans, TraceCount: 1,
+		}
+	}
+	return list
+}
+
+// BenchmarkSummarySpans is the writing of a batch of summaries as spans.
+func BenchmarkSummarySpans(b *testing.B) {
+	summaries := benchSummaries()
+	w := spanWriter{instance: "collector-1"}
+	b.ReportAllocs()
+	for b.Loop() {
+		_, n := w.traces(summaries)
+		require.Equal(b, benchRuns, n)
+	}
+	b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N*benchRuns), "ns/run")
 }

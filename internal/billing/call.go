@@ -52,20 +52,39 @@ func says(rec *genai.Record) bool { return rec != nil && (speaks(rec) || describ
 func (r *run) newCall(v int32) int32 {
 	rec := r.record(v)
 	c := call{
-		members: []int32{v}, into: none, scopes: 1 << r.scope(v), names: r.namesOf(v), class: rec.Class,
+		members: r.one(v), into: none, scopes: 1 << r.scope(v), names: r.namesOf(v), class: rec.Class,
 		silent: !speaks(rec), kind: rec.Kind, foreign: r.at(v).Foreign, start: r.start[v], end: r.end[v],
 		fetched: rec.Traits.Has(genai.Fetched), hit: rec.Traits.Has(genai.SemanticHit),
 		failed: rec.Traits.Has(genai.Failed),
 		began:  rec.Traits.Has(genai.ResponseBegan) || rec.Traits.Has(genai.LocalError), requests: max(rec.APICalls, 0),
 	}
-	id := int32(len(r.calls))
+	i := int32(len(r.calls))
 	if rec.ResponseID != "" {
-		c.ids = []string{rec.ResponseID}
-		r.byID[rec.ResponseID] = id
+		c.ids = r.noteID(rec.ResponseID, i)
 	}
 	r.calls = append(r.calls, c)
-	r.callOf[v] = id
-	return id
+	r.callOf[v] = i
+	return i
+}
+
+// noteID remembers that call i is the latest with a response ID, and gives the
+// list of that ID alone. No such list is appended to in place.
+func (r *run) noteID(id string, i int32) []string {
+	k, isNew := r.ids.add(id)
+	if isNew {
+		r.byID = append(r.byID, i)
+	} else {
+		r.byID[k], r.repeatedID = i, true
+	}
+	return r.ids.names[k : k+1 : k+1]
+}
+
+// one is the list of v alone. All such lists share their memory, and none is
+// appended to in place.
+func (r *run) one(v int32) []int32 {
+	r.ones = append(r.ones, v)
+	n := len(r.ones)
+	return r.ones[n-1 : n : n]
 }
 
 // find is the call that i has become part of. Chains are halved as they are
@@ -117,6 +136,7 @@ func (r *run) join(i, j int32, why Reason) int32 {
 	a.start, a.end = min(a.start, b.start), max(a.end, b.end)
 	a.caveats |= b.caveats
 	b.into, b.members, b.ids = i, nil, nil
+	r.changes++
 	return i
 }
 

@@ -3,6 +3,7 @@ package billing
 import (
 	"math/bits"
 	"slices"
+	"strings"
 )
 
 // Caveats are the reasons why a total may differ from the invoice.
@@ -41,6 +42,16 @@ var caveatCodes = [...]string{
 	"tier_unpriced", "sampled", "currency", "span_limit", "overflow", "cost_estimated", "cost_unread", "unit_fallback",
 }
 
+// caveatsByCode are the places in caveatCodes in order of the codes.
+var caveatsByCode = func() []int {
+	places := make([]int, len(caveatCodes))
+	for i := range places {
+		places[i] = i
+	}
+	slices.SortFunc(places, func(i, j int) int { return strings.Compare(caveatCodes[i], caveatCodes[j]) })
+	return places
+}()
+
 // Has reports whether all of the given caveats are set.
 func (c Caveats) Has(o Caveats) bool { return c&o == o }
 
@@ -50,12 +61,11 @@ func (c Caveats) Codes() []string {
 		return nil
 	}
 	codes := make([]string, 0, bits.OnesCount32(uint32(c)))
-	for i, code := range caveatCodes {
+	for _, i := range caveatsByCode {
 		if c&(1<<i) != 0 {
-			codes = append(codes, code)
+			codes = append(codes, caveatCodes[i])
 		}
 	}
-	slices.Sort(codes)
 	return codes
 }
 

@@ -35,22 +35,45 @@ type perScope struct {
 	total numbers
 }
 
-func emptyHeap() heap { return heap{some: none, last: none, latest: none, failed: none} }
+// clear empties a heap. Its lists keep their memory for the next calls.
+func (h *heap) clear() {
+	*h = heap{scope: h.scope[:0], silent: h.silent[:0], some: none, last: none, latest: none, failed: none}
+}
 
-func newBelow() *below { return &below{emptyHeap(), emptyHeap(), emptyHeap(), emptyHeap()} }
+func (b *below) clear() {
+	b.direct.clear()
+	b.agent.clear()
+	b.tool.clear()
+	b.embed.clear()
+}
 
 // climb goes from the deepest spans to the roots and decides for each record
 // what it is to the calls beneath it: the same call, a sum of them, or a call
 // of its own.
+//
+// What is found beneath a span is only kept while something above may ask for
+// it. In most runs nothing does: the calls lie beneath plain spans alone.
 func (r *run) climb() {
+	asked := r.asked()
 	found := make([]*below, len(r.span))
+	var spare []*below
+	var nothing below // for what has nothing beneath it and nobody above that asks
 	for i := len(r.pre) - 1; i >= 0; i-- {
 		v := r.pre[i]
+		if !asked[v] {
+			continue
+		}
 		b := found[v]
 		s := r.at(v)
-		if says(s.Record) && r.reason[v] == notDiscarded {
+		p := r.parent[v]
+		if r.isRecord(v) {
+			if b == nil && (p == none || !asked[p]) {
+				nothing.clear()
+				r.judge(v, &nothing)
+				continue
+			}
 			if b == nil {
-				b = newBelow()
+				b, spare = takeBelow(spare)
 			}
 			r.judge(v, b)
 		}
@@ -63,9 +86,11 @@ func (r *run) climb() {
 		} else if s.Agent || s.Record != nil && s.Record.Traits.Has(genai.Agent) {
 			r.move(&b.agent, &b.direct)
 		}
-		p := r.parent[v]
+		found[v] = nil
 		switch {
-		case p == none:
+		case p == none || !asked[p]:
+			b.clear()
+			spare = append(spare, b)
 		case found[p] == nil:
 			found[p] = b
 		default:
@@ -73,9 +98,29 @@ func (r *run) climb() {
 			r.move(&found[p].agent, &b.agent)
 			r.move(&found[p].tool, &b.tool)
 			r.move(&found[p].embed, &b.embed)
+			spare = append(spare, b)
 		}
-		found[v] = nil
 	}
+}
+
+// asked tells of each node whether it has a record, or something above it does.
+func (r *run) asked() []bool {
+	asked := make([]bool, len(r.span))
+	for _, v := range r.pre {
+		p := r.parent[v]
+		asked[v] = p != none && asked[p] || r.isRecord(v)
+	}
+	return asked
+}
+
+// takeBelow is an empty one: the last of the spare ones, if there is any.
+func takeBelow(spare []*below) (*below, []*below) {
+	if n := len(spare); n > 0 {
+		return spare[n-1], spare[:n-1]
+	}
+	b := &below{}
+	b.clear()
+	return b, spare
 }
 
 func (r *run) judge(v int32, b *below) {
@@ -187,8 +232,7 @@ func (r *run) judgeAggregate(v int32, b *below) {
 // judgeLeaf is for a span of a request with usage.
 func (r *run) judgeLeaf(v int32, b *below) {
 	rec, x := r.record(v), &r.numbers[v]
-	all := b.direct.with(&b.agent).with(&b.tool)
-	if all.n == 0 {
+	if b.direct.n == 0 && b.agent.n == 0 && b.tool.n == 0 {
 		r.absorb(v, []*heap{&b.direct}, &b.direct)
 		return
 	}
@@ -196,8 +240,9 @@ func (r *run) judgeLeaf(v int32, b *below) {
 		r.judgeSilent(v, b)
 		return
 	}
-	if c, ok := r.byID[rec.ResponseID]; ok && rec.ResponseID != "" {
-		c = r.find(c)
+	all := b.direct.with(&b.agent).with(&b.tool)
+	if k := r.ids.find(rec.ResponseID); k != none {
+		c := r.find(r.byID[k])
 		if r.beneath(r.calls[c].members[0], v) && r.agreeWith(x, &r.calls[c]) != differ {
 			r.joinBeneath(v, c, &b.direct)
 			return
@@ -305,7 +350,7 @@ func (r *run) absorb(v int32, from []*heap, to *heap) int32 {
 			c = r.join(c, s, RepeatsChild)
 			taken++
 		}
-		h.silent, h.latest = nil, none
+		h.silent, h.latest = h.silent[:0], none
 		failed = r.later(failed, h.failed)
 	}
 	if taken == 0 && failed != none && r.record(v).Kind == genai.Leaf {

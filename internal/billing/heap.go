@@ -56,7 +56,7 @@ func (r *run) move(h, o *heap) {
 	if o.n > 0 {
 		h.takeUsage(o)
 	}
-	*o = emptyHeap()
+	o.clear()
 }
 
 func (h *heap) takeUsage(o *heap) {
@@ -78,14 +78,18 @@ func (h *heap) takeUsage(o *heap) {
 	}
 }
 
-// with is the sum of both, without the silent calls; both stay as they are.
+// with is the sum of both, without the silent calls; both stay as they are. It
+// is for reading, and only while they do stay so: where o adds nothing, the
+// sums by scope are those of h.
 func (h heap) with(o *heap) heap {
+	h.silent = nil
+	if o.n == 0 {
+		return h
+	}
 	scopes := make([]perScope, len(h.scope), len(h.scope)+len(o.scope))
 	copy(scopes, h.scope)
-	h.scope, h.silent = scopes, nil
-	if o.n > 0 {
-		h.takeUsage(o)
-	}
+	h.scope = scopes
+	h.takeUsage(o)
 	return h
 }
 

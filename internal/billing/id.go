@@ -9,6 +9,9 @@ package billing
 // a sum ([run.joinQuarrels]): a span over a turn of several requests may bear
 // the ID of the last.
 func (r *run) joinByID() {
+	if !r.repeatedID {
+		return
+	}
 	clusters := map[string][]int32{}
 	for i := range r.calls {
 		if c := &r.calls[i]; c.into != none || c.foreign {
@@ -55,6 +58,9 @@ func (r *run) sameResponse(a, b *call) bool {
 // joinQuarrels joins what bears one ID, comes from different scopes, states
 // different usage, and was not recognised as a sum.
 func (r *run) joinQuarrels() {
+	if !r.repeatedID {
+		return
+	}
 	first := map[string]int32{}
 	for i := range r.calls {
 		c := &r.calls[i]

@@ -68,11 +68,12 @@ func (r *run) richest(c *call) int32 {
 	return best
 }
 
-// finish makes of a call what is billed.
-func (r *run) finish(c *call) Call {
+// finish makes of a call what is billed. The list of its records is to have
+// room for all of its members.
+func (r *run) finish(c *call, out *Call) {
 	slices.SortFunc(c.members, func(u, v int32) int { return r.richer(c, u, v) })
 	lead := c.members[0]
-	out := Call{Record: *r.record(lead), APICalls: max(c.requests, 1), Caveats: c.caveats}
+	out.Record, out.APICalls, out.Caveats = *r.record(lead), max(c.requests, 1), c.caveats
 	for _, v := range c.members {
 		out.Records = append(out.Records, int(r.span[v]))
 	}
@@ -81,11 +82,10 @@ func (r *run) finish(c *call) Call {
 	out.Failed = out.Record.Traits.Has(genai.Failed)
 	out.Sum = out.HasUsage && (out.APICalls > 1 || out.Record.Kind == genai.Aggregate)
 	if out.HasUsage {
-		r.settleInput(c, &out)
+		r.settleInput(c, out)
 		out.Tokens = partition(&out.Record, r.output(c))
 	}
-	out.Caveats |= r.doubts(c, &out)
-	return out
+	out.Caveats |= r.doubts(c, out)
 }
 
 // fillIn takes from the other records of a call what the richest lacks.
@@ -244,13 +244,24 @@ func partition(rec *genai.Record, output int64) usage.Tokens {
 func (r *run) bill() Bill {
 	var b Bill
 	b.Residuals = r.left
-	var order []int32
+	order := make([]int32, 0, len(r.calls))
+	billed, records := 0, 0
 	for i := range r.calls {
-		if c := &r.calls[i]; c.into == none && !c.foreign {
-			order = append(order, int32(i))
+		c := &r.calls[i]
+		if c.into != none || c.foreign {
+			continue
+		}
+		order = append(order, int32(i))
+		if r.unbilled(c) == notDiscarded {
+			billed++
+			records += len(c.members)
 		}
 	}
 	slices.SortFunc(order, r.byTime)
+	if billed > 0 {
+		b.Calls = make([]Call, 0, billed)
+	}
+	room := make([]int, records) // one piece for the lists of records, which are short
 	for _, i := range order {
 		c := &r.calls[i]
 		if why := r.unbilled(c); why != notDiscarded {
@@ -264,10 +275,12 @@ func (r *run) bill() Bill {
 			}
 			continue
 		}
-		call := r.finish(c)
+		b.Calls = append(b.Calls, Call{Records: room[:0:len(c.members)]})
+		room = room[len(c.members):]
+		call := &b.Calls[len(b.Calls)-1]
+		r.finish(c, call)
 		r.reason[c.members[0]] = notDiscarded
 		r.caveats |= call.Caveats
-		b.Calls = append(b.Calls, call)
 	}
 	b.Discards = r.discards()
 	if r.scopes.crowded {

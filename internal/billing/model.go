@@ -2,17 +2,36 @@ package billing
 
 import "strings"
 
-// modelNames caches the bare names of models: a run names few models many
-// times.
-type modelNames map[string]string
+// modelNames numbers the bare names of models: a run names few models many
+// times, and compares numbers instead of names.
+type modelNames struct {
+	written naming
+	bareOf  []int32 // number of a name as written → number of the bare name
+	bare    naming
+	claude  []bool // by number of the bare name: that of an Anthropic model
+}
 
-func (m modelNames) bare(name string) string {
-	b, ok := m[name]
-	if !ok {
-		b = bareModel(name)
-		m[name] = b
+// number is that of the bare name, none where nothing is left of the name.
+func (m *modelNames) number(name string) int32 {
+	if name == "" {
+		return none
 	}
-	return b
+	i, isNew := m.written.add(name)
+	if isNew {
+		m.bareOf = append(m.bareOf, m.numberBare(bareModel(name)))
+	}
+	return m.bareOf[i]
+}
+
+func (m *modelNames) numberBare(bare string) int32 {
+	if bare == "" {
+		return none
+	}
+	i, isNew := m.bare.add(bare)
+	if isNew {
+		m.claude = append(m.claude, strings.Contains(bare, "claude"))
+	}
+	return i
 }
 
 // bareModel cuts from a model's name what one instrumentation writes and
@@ -70,16 +89,17 @@ func digits(s string) bool {
 	return s != ""
 }
 
-// nameSet is the bare model names of a call or of the calls beneath a span. It
-// holds four; a set that would hold more is many, and may have any name.
+// nameSet is the bare model names, by number, of a call or of the calls beneath
+// a span. It holds four; a set that would hold more is many, and may have any
+// name.
 type nameSet struct {
-	names [4]string
+	names [4]int32
 	n     uint8
 	many  bool
 }
 
-func (s *nameSet) add(name string) {
-	if name == "" || s.has(name) {
+func (s *nameSet) add(name int32) {
+	if name == none || s.has(name) {
 		return
 	}
 	if int(s.n) == len(s.names) {
@@ -90,7 +110,7 @@ func (s *nameSet) add(name string) {
 	s.n++
 }
 
-func (s *nameSet) has(name string) bool {
+func (s *nameSet) has(name int32) bool {
 	for i := range s.n {
 		if s.names[i] == name {
 			return true
@@ -121,10 +141,10 @@ func (s *nameSet) meets(o *nameSet) bool {
 	return false
 }
 
-// claude reports whether a name is that of an Anthropic model.
-func (s *nameSet) claude() bool {
+// anyClaude reports whether a name is that of an Anthropic model.
+func (m *modelNames) anyClaude(s *nameSet) bool {
 	for i := range s.n {
-		if strings.Contains(s.names[i], "claude") {
+		if m.claude[s.names[i]] {
 			return true
 		}
 	}
@@ -134,7 +154,7 @@ func (s *nameSet) claude() bool {
 func (r *run) namesOf(v int32) nameSet {
 	var s nameSet
 	rec := r.record(v)
-	s.add(r.models.bare(rec.RequestModel))
-	s.add(r.models.bare(rec.ResponseModel))
+	s.add(r.models.number(rec.RequestModel))
+	s.add(r.models.number(rec.ResponseModel))
 	return s
 }

@@ -46,6 +46,9 @@ func (r *run) pairByUsage() {
 // calls that state usage, then with each other, and failed tries with failed
 // tries.
 func (r *run) pairSilent() {
+	if !r.anySilent() {
+		return
+	}
 	stages := [...][2]func(*call) bool{{silent, spoken}, {silent, silent}, {begun, spoken}, {begun, silent}, {failed, failed}}
 	for _, stage := range stages {
 		r.eachScopePair(func(s, t uint8) {
@@ -56,6 +59,15 @@ func (r *run) pairSilent() {
 			}
 		})
 	}
+}
+
+func (r *run) anySilent() bool {
+	for i := range r.calls {
+		if c := &r.calls[i]; c.silent && c.into == none {
+			return true
+		}
+	}
+	return false
 }
 
 // pairGuessed pairs, by time and model alone, calls of which an instrumentation
@@ -91,17 +103,11 @@ func silent(c *call) bool { return c.silent && !c.failed }
 func failed(c *call) bool { return c.silent && c.failed }
 func begun(c *call) bool  { return c.silent && c.failed && c.began }
 
+// eachScopePair calls f for each two scopes, in order of their names.
 func (r *run) eachScopePair(f func(s, t uint8)) {
-	names := make([]string, 0, len(r.scopes.number))
-	for name, number := range r.scopes.number {
-		if number < crowd {
-			names = append(names, name)
-		}
-	}
-	slices.Sort(names)
-	for i, s := range names {
-		for _, t := range names[i+1:] {
-			f(r.scopes.number[s], r.scopes.number[t])
+	for i, s := range r.scopes.byName {
+		for _, t := range r.scopes.byName[i+1:] {
+			f(s, t)
 		}
 	}
 }
@@ -118,18 +124,29 @@ func (r *run) candidates(s, t uint8, fit func(*call) bool) []int32 {
 	return list
 }
 
+// standing is the calls of a scope as they stood at some count of changes.
+type standing struct {
+	calls []int32
+	at    int
+}
+
 // standing are this run's calls of a scope that have not become part of
 // another, in order of (start, end, first node).
 func (r *run) standing(s uint8) []int32 {
 	if r.ofScope == nil {
-		r.ofScope = make([][]int32, crowd+1)
+		r.ofScope = make([]standing, min(r.scopes.n, crowd+1))
 		for i := range r.calls {
 			if c := &r.calls[i]; c.into == none && !c.foreign {
-				c.scopes.each(func(s uint8) { r.ofScope[s] = append(r.ofScope[s], int32(i)) })
+				c.scopes.each(func(s uint8) {
+					r.ofScope[s].calls, r.ofScope[s].at = append(r.ofScope[s].calls, int32(i)), -1
+				})
 			}
 		}
 	}
-	list := r.ofScope[s]
+	if r.ofScope[s].at == r.changes {
+		return r.ofScope[s].calls
+	}
+	list := r.ofScope[s].calls
 	for k, i := range list {
 		list[k] = r.find(i)
 	}
@@ -137,7 +154,7 @@ func (r *run) standing(s uint8) []int32 {
 	list = slices.Compact(list)
 	list = slices.DeleteFunc(list, r.isSum)
 	slices.SortFunc(list, r.byTime)
-	r.ofScope[s] = list
+	r.ofScope[s] = standing{list, r.changes}
 	return list
 }
 
@@ -148,17 +165,20 @@ func (r *run) byTime(i, j int32) int {
 
 // lane is a list of calls in order of time, with the greatest end so far: what
 // is needed to walk outward from a moment and to know when to stop.
-type lane struct {
-	calls  []int32 // places in the list that is paired
-	starts []int64
-	ends   []int64 // the greatest end up to here
+type lane []stop
+
+type stop struct {
+	place int32 // in the list that is paired
+	start int64
+	end   int64 // the greatest up to here
 }
 
-func (l *lane) push(place int32, start, end int64) {
-	if n := len(l.ends); n > 0 {
-		end = max(end, l.ends[n-1])
+// with is the lane and one more call, which starts no earlier than the others.
+func (l lane) with(place int32, start, end int64) lane {
+	if n := len(l); n > 0 {
+		end = max(end, l[n-1].end)
 	}
-	l.calls, l.starts, l.ends = append(l.calls, place), append(l.starts, start), append(l.ends, end)
+	return append(l, stop{place, start, end})
 }
 
 // near calls f for those that may overlap with a time, the nearest start first
@@ -166,23 +186,23 @@ func (l *lane) push(place int32, start, end int64) {
 // caller who is the tenth of its kind at that moment looks about the tenth, so
 // that of ten thousand not all look at the same few. It reports whether it
 // stopped at a limit.
-func (r *run) near(l *lane, start, end int64, skip int, f func(place int32)) (cut bool) {
+func (r *run) near(l lane, start, end int64, skip int, f func(place int32)) (cut bool) {
 	if l == nil {
 		return false
 	}
 	if r.steps > maxSteps {
 		return true
 	}
-	from := sort.Search(len(l.starts), func(i int) bool { return l.starts[i] >= start })
-	from = min(from+skip, len(l.starts))
+	from := sort.Search(len(l), func(i int) bool { return l[i].start >= start })
+	from = min(from+skip, len(l))
 	i := from
-	for ; i < len(l.starts) && i < from+maxNeighbours && l.starts[i] <= end+slackTime; i++ {
-		f(l.calls[i])
+	for ; i < len(l) && i < from+maxNeighbours && l[i].start <= end+slackTime; i++ {
+		f(l[i].place)
 	}
-	cut = i == from+maxNeighbours && i < len(l.starts) && l.starts[i] <= end+slackTime
+	cut = i == from+maxNeighbours && i < len(l) && l[i].start <= end+slackTime
 	r.steps += i - from
-	for i = from - 1; i >= 0 && i >= from-maxNeighbours && l.ends[i] >= start-slackTime; i-- {
-		f(l.calls[i])
+	for i = from - 1; i >= 0 && i >= from-maxNeighbours && l[i].end >= start-slackTime; i-- {
+		f(l[i].place)
 	}
 	r.steps += from - 1 - i
 	return cut
@@ -195,38 +215,36 @@ func (r *run) edgesByOutput(a, b []int32) (edges []edge, cut []int32) {
 	if len(a) == 0 || len(b) == 0 {
 		return nil, nil
 	}
-	lanes := map[int64]*lane{}
+	var room [2 * maxWitnesses]int64
+	lanes := map[int64]lane{}
 	for place, i := range b {
 		c := &r.calls[i]
-		for _, out := range r.outputs(c) {
-			if lanes[out] == nil {
-				lanes[out] = &lane{}
-			}
-			lanes[out].push(int32(place), c.start, c.end)
+		for _, out := range r.outputs(c, room[:0]) {
+			lanes[out] = lanes[out].with(int32(place), c.start, c.end)
 		}
 	}
 	tied := map[[2]int64]int{}
+	seen := nones(len(b)) // place in b → the last place in a that met it
 	for place, i := range a {
 		c := &r.calls[i]
-		outputs := r.outputs(c)
+		outputs := r.outputs(c, room[:0])
 		if len(outputs) == 0 {
 			continue
 		}
 		skip := tied[[2]int64{outputs[0], c.start}]
 		tied[[2]int64{outputs[0], c.start}]++
 		slack := int64(0)
-		if c.names.claude() {
+		if r.models.anyClaude(&c.names) {
 			slack = slackOutput
 		}
 		limited := false
-		seen := map[int32]bool{}
 		for _, out := range outputs {
 			for d := -slack; d <= slack; d++ {
 				limited = r.near(lanes[out+d], c.start, c.end, skip, func(other int32) {
-					if seen[other] {
+					if seen[other] == int32(place) {
 						return
 					}
-					seen[other] = true
+					seen[other] = int32(place)
 					if how := r.mayBeOne(c, &r.calls[b[other]], true); how != differ {
 						edges = append(edges, edge{int32(place), other, how, apart(c, &r.calls[b[other]])})
 					}
@@ -240,9 +258,9 @@ func (r *run) edgesByOutput(a, b []int32) (edges []edge, cut []int32) {
 	return edges, cut
 }
 
-// outputs are the numbers by which a call's output may be known.
-func (r *run) outputs(c *call) []int64 {
-	var list []int64
+// outputs appends the numbers by which a call's output may be known: two of
+// each witness at most.
+func (r *run) outputs(c *call, list []int64) []int64 {
 	for _, v := range c.witnesses() {
 		x := &r.numbers[v]
 		for _, out := range [...]int64{x.out, x.out + x.reason} {
@@ -258,15 +276,15 @@ func (r *run) edgesByTime(a, b []int32) []edge {
 	if len(a) == 0 || len(b) == 0 {
 		return nil
 	}
-	var all lane
+	all := make(lane, 0, len(b))
 	for place, i := range b {
-		all.push(int32(place), r.calls[i].start, r.calls[i].end)
+		all = all.with(int32(place), r.calls[i].start, r.calls[i].end)
 	}
 	var edges []edge
 	tied := map[int64]int{}
 	for place, i := range a {
 		c := &r.calls[i]
-		cut := r.near(&all, c.start, c.end, tied[c.start], func(other int32) {
+		cut := r.near(all, c.start, c.end, tied[c.start], func(other int32) {
 			o := &r.calls[b[other]]
 			if c != o && r.mayBeOne(c, o, false) != differ {
 				edges = append(edges, edge{int32(place), other, tolerable, apart(c, o)})
@@ -352,6 +370,9 @@ func (r *run) notePair(x, y *call) {
 		x, y = y, x
 	}
 	u, v := x.members[0], y.members[0]
+	if r.pairs == nil {
+		r.pairs = map[scopePair]struct{}{}
+	}
 	r.pairs[scopePair{r.scope(u), r.scope(v)}] = struct{}{}
 	if r.at(u).Trace != r.at(v).Trace {
 		x.caveats |= PossibleDuplicate

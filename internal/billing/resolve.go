@@ -5,7 +5,8 @@ package billing
 // where each of its spans lies, so no aggregate loses the calls that keep it
 // from being billed.
 func Resolve(spans []Span) Bill {
-	r := open(spans)
+	var r run
+	r.open(spans)
 	if len(r.records) == 0 {
 		return Bill{}
 	}

@@ -16,7 +16,9 @@ type scopeSet uint64
 const crowd = 63
 
 type scopes struct {
-	number  map[string]uint8
+	of      []uint8 // node → number of its record's scope
+	n       int     // how many there are, those of the crowd too
+	byName  []uint8 // the numbers in order of the scopes' names, without the crowd
 	crowded bool
 }
 
@@ -25,23 +27,56 @@ type scopePair struct{ outer, inner uint8 }
 
 // rankScopes numbers the scopes by how many records they have, then by name.
 func rankScopes(r *run) scopes {
-	count := map[string]int{}
+	s := scopes{of: make([]uint8, len(r.span)), n: 1}
+	if r.oneScope() {
+		return s
+	}
+	var seen naming
+	var count []int
 	for _, v := range r.records {
-		count[r.record(v).Scope]++
+		k, isNew := seen.add(r.record(v).Scope)
+		if isNew {
+			count = append(count, 0)
+		}
+		count[k]++
 	}
-	names := make([]string, 0, len(count))
-	for name := range count {
-		names = append(names, name)
+	s.n = len(count)
+	s.crowded = s.n > crowd
+	order := make([]int32, s.n)
+	for k := range order {
+		order[k] = int32(k)
 	}
-	slices.SortFunc(names, func(a, b string) int { return cmp.Or(cmp.Compare(count[b], count[a]), cmp.Compare(a, b)) })
-	s := scopes{number: make(map[string]uint8, len(names)), crowded: len(names) > crowd}
-	for i, name := range names {
-		s.number[name] = uint8(min(i, crowd))
+	slices.SortFunc(order, func(a, b int32) int {
+		return cmp.Or(cmp.Compare(count[b], count[a]), cmp.Compare(seen.names[a], seen.names[b]))
+	})
+	number := make([]uint8, s.n)
+	for i, k := range order {
+		number[k] = uint8(min(i, crowd))
+	}
+	for _, v := range r.records {
+		s.of[v] = number[seen.find(r.record(v).Scope)]
+	}
+	slices.SortFunc(order, func(a, b int32) int { return cmp.Compare(seen.names[a], seen.names[b]) })
+	s.byName = make([]uint8, 0, min(s.n, crowd))
+	for _, k := range order {
+		if number[k] < crowd {
+			s.byName = append(s.byName, number[k])
+		}
 	}
 	return s
 }
 
-func (r *run) scope(v int32) uint8 { return r.scopes.number[r.record(v).Scope] }
+// oneScope reports whether all records are of one scope. Most runs' are.
+func (r *run) oneScope() bool {
+	for _, v := range r.records {
+		if r.record(v).Scope != r.record(r.records[0]).Scope {
+			return false
+		}
+	}
+	return true
+}
+
+func (r *run) scope(v int32) uint8 { return r.scopes.of[v] }
 
 func (s scopeSet) has(scope uint8) bool { return s&(1<<scope) != 0 }
 

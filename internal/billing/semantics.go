@@ -28,19 +28,20 @@ func (r *run) prove(rec *genai.Record, reading genai.Reading) {
 	if !known {
 		p.reading = reading
 	}
+	if r.proofs == nil {
+		r.proofs = map[emitter]proof{}
+	}
 	r.proofs[key] = p
 }
 
 // gatherProofs collects what records prove by themselves and reads every
 // record by it.
 func (r *run) gatherProofs() {
-	r.proofs = map[emitter]proof{}
 	for _, v := range r.records {
 		if rec := r.record(v); rec.Input.Basis == genai.Proved && rec.Input.Reading != genai.Unsettled {
 			r.prove(rec, rec.Input.Reading)
 		}
 	}
-	r.models = modelNames{}
 	r.reading = make([]genai.Semantics, len(r.span))
 	r.numbers = make([]numbers, len(r.span))
 	r.readAll()
@@ -51,7 +52,7 @@ func (r *run) readAll() {
 		rec := r.record(v)
 		names := r.namesOf(v)
 		r.reading[v] = r.readingOf(rec)
-		r.numbers[v] = count(rec, r.reading[v].Reading, names.claude() || rec.Provider == "anthropic")
+		r.numbers[v] = count(rec, r.reading[v].Reading, r.models.anyClaude(&names) || rec.Provider == "anthropic")
 	}
 }
 

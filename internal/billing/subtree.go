@@ -15,24 +15,27 @@ import (
 //	+x a  b +x          −x at u, the nearest span over both
 func (r *run) subtreeSums(fit func(*call) bool) []numbers {
 	sums := make([]numbers, len(r.span))
-	var meet *meeting
+	var least meeting
 	for i := range r.calls {
 		c := &r.calls[i]
 		if c.into != none || !fit(c) {
 			continue
 		}
 		x := r.stated(c)
-		places := slices.Clone(c.members)
-		slices.SortFunc(places, func(u, v int32) int { return cmp.Compare(r.in[u], r.in[v]) })
+		places := c.members
+		if len(places) > 1 {
+			places = slices.Clone(places)
+			slices.SortFunc(places, func(u, v int32) int { return cmp.Compare(r.in[u], r.in[v]) })
+		}
 		for k, v := range places {
 			sums[v].add(&x)
 			if k == 0 {
 				continue
 			}
-			if meet == nil {
-				meet = r.meetings()
+			if least == nil {
+				least = r.meetings()
 			}
-			if u := meet.of(places[k-1], v); u != none {
+			if u := r.meet(least, places[k-1], v); u != none {
 				sums[u].sub(&x)
 			}
 		}
@@ -79,38 +82,35 @@ func (r *run) stated(c *call) numbers {
 }
 
 // meeting answers where two spans meet: the parent of the least deep node
-// between them in preorder. least[k][i] is that of the 2^k from place i on.
-type meeting struct {
-	r     *run
-	least [][]int32
-}
+// between them in preorder. Row k has at i that of the 2^k from place i on.
+type meeting [][]int32
 
-func (r *run) meetings() *meeting {
-	m := &meeting{r: r, least: [][]int32{r.pre}}
+func (r *run) meetings() meeting {
+	least := meeting{r.pre}
 	for w := 1; 2*w <= len(r.pre); w *= 2 {
-		last := m.least[len(m.least)-1]
+		last := least[len(least)-1]
 		row := make([]int32, len(r.pre)-2*w+1)
 		for i := range row {
-			row[i] = m.higher(last[i], last[i+w])
+			row[i] = r.higher(last[i], last[i+w])
 		}
-		m.least = append(m.least, row)
+		least = append(least, row)
 	}
-	return m
+	return least
 }
 
-func (m *meeting) higher(u, v int32) int32 {
-	if m.r.depth[v] < m.r.depth[u] {
+func (r *run) higher(u, v int32) int32 {
+	if r.depth[v] < r.depth[u] {
 		return v
 	}
 	return u
 }
 
-// of is the nearest span that both lie beneath or are, none if they have none.
-func (m *meeting) of(u, v int32) int32 {
-	if m.r.beneath(v, u) {
+// meet is the nearest span that both lie beneath or are, none if they have none.
+func (r *run) meet(least meeting, u, v int32) int32 {
+	if r.beneath(v, u) {
 		return u
 	}
-	from, to := m.r.in[u]+1, m.r.in[v]+1
+	from, to := r.in[u]+1, r.in[v]+1
 	k := bits.Len32(uint32(to-from)) - 1
-	return m.r.parent[m.higher(m.least[k][from], m.least[k][to-1<<k])]
+	return r.parent[r.higher(least[k][from], least[k][to-1<<k])]
 }

@@ -24,6 +24,11 @@ type unit struct {
 // no call. A unit explains one record of a scope, not two: two equal agents
 // over one unit would be one agent too many.
 func (r *run) dropSums() {
+	// A scope says nothing beside its own calls: with one scope there is no sum
+	// to find, and looking for one among many equal calls ends in a doubt.
+	if r.scopes.n < 2 {
+		return
+	}
 	var asking []int32
 	for i := range r.calls {
 		if c := &r.calls[i]; c.into == none && !c.foreign && !c.silent && !c.hit && !c.fetched && len(c.members) == 1 &&
@@ -31,9 +36,7 @@ func (r *run) dropSums() {
 			asking = append(asking, int32(i))
 		}
 	}
-	// A scope says nothing beside its own calls: with one scope there is no sum
-	// to find, and looking for one among many equal calls ends in a doubt.
-	if len(asking) < 2 || len(r.scopes.number) < 2 {
+	if len(asking) < 2 {
 		return
 	}
 	slices.SortFunc(asking, r.byTime)
@@ -57,6 +60,7 @@ func (r *run) dropSums() {
 // of calls do: taken one by one, the first may take what only the last fits.
 func (r *run) matchUnits(asking []int32, units *unitIndex) []edge {
 	var edges []edge
+	seen := nones(len(units.list)) // unit → the last place in asking that met it
 	for place, i := range asking {
 		c := &r.calls[i]
 		v := c.members[0]
@@ -65,15 +69,14 @@ func (r *run) matchUnits(asking []int32, units *unitIndex) []edge {
 		if x.claude {
 			slack = slackOutput
 		}
-		seen := map[int32]bool{}
 		for _, out := range [...]int64{x.out, x.out + x.reason} {
 			for d := -slack; d <= slack; d++ {
 				cut := r.near(units.byOutput[out+d], c.start, c.end, 0, func(k int32) {
 					u := units.list[k]
-					if how := agree(x, &u.numbers); !seen[k] && how > outputOnly && r.explains(u, i) {
+					if how := agree(x, &u.numbers); seen[k] != int32(place) && how > outputOnly && r.explains(u, i) {
 						edges = append(edges, edge{int32(place), k, how, distance(c.start, u.start) + distance(c.end, u.end)})
 					}
-					seen[k] = true
+					seen[k] = int32(place)
 				})
 				if cut {
 					r.caveats |= PossibleDuplicate
@@ -88,6 +91,7 @@ func (r *run) matchUnits(asking []int32, units *unitIndex) []edge {
 func (r *run) repeats(i int32, calls []int32, used map[usedUnit]bool) {
 	v := r.calls[i].members[0]
 	r.calls[i].sum = true
+	r.changes++
 	r.reason[v], r.by[v] = SumBeside, calls[0]
 	for _, k := range calls {
 		used[usedUnit{r.scope(v), k}] = true
@@ -140,7 +144,7 @@ func (r *run) fits(calls []int32, i int32, used map[usedUnit]bool) bool {
 // unitIndex finds units by their output.
 type unitIndex struct {
 	list     []*unit
-	byOutput map[int64]*lane
+	byOutput map[int64]lane
 }
 
 // gatherUnits indexes the sums of subtrees and of traces.
@@ -149,17 +153,19 @@ func (r *run) gatherUnits() *unitIndex {
 	spans := r.subtreeTimes(summable)
 	var list []*unit
 	traces := map[[16]byte]*unit{}
-	for _, v := range r.pre {
+	for at, v := range r.pre {
 		if s[v].n == 0 {
 			continue
 		}
-		u := &unit{tops: []int32{v}, numbers: s[v], start: spans[v].start, end: spans[v].end}
-		if p := r.parent[v]; p != none && s[p].n == s[v].n {
+		p := r.parent[v]
+		if p != none && s[p].n == s[v].n {
 			continue // the same calls as the span above: one unit
-		} else if p == none {
+		}
+		u := &unit{tops: r.pre[at : at+1 : at+1], numbers: s[v], start: spans[v].start, end: spans[v].end}
+		if p == none {
 			id := r.at(v).Trace
 			if t := traces[id]; t == nil {
-				traces[id] = &unit{tops: []int32{v}, numbers: u.numbers, start: u.start, end: u.end}
+				traces[id] = &unit{tops: u.tops, numbers: u.numbers, start: u.start, end: u.end}
 			} else {
 				t.numbers.add(&u.numbers)
 				t.start, t.end = min(t.start, u.start), max(t.end, u.end)
@@ -180,12 +186,9 @@ func (r *run) gatherUnits() *unitIndex {
 
 func indexUnits(list []*unit) *unitIndex {
 	slices.SortStableFunc(list, func(a, b *unit) int { return cmp.Or(cmp.Compare(a.start, b.start), cmp.Compare(a.end, b.end)) })
-	x := &unitIndex{list: list, byOutput: map[int64]*lane{}}
+	x := &unitIndex{list: list, byOutput: map[int64]lane{}}
 	put := func(out int64, k int) {
-		if x.byOutput[out] == nil {
-			x.byOutput[out] = &lane{}
-		}
-		x.byOutput[out].push(int32(k), list[k].start, list[k].end)
+		x.byOutput[out] = x.byOutput[out].with(int32(k), list[k].start, list[k].end)
 	}
 	for k, u := range list {
 		put(u.numbers.out, k)
@@ -271,8 +274,10 @@ func (r *run) tally(s uint8) *tally {
 	if l := r.tallies[s]; l != nil {
 		return l
 	}
-	l := &tally{sums: make([]numbers, 1)}
-	for _, i := range r.standing(s) {
+	list := r.standing(s)
+	n := len(list)
+	l := &tally{calls: make([]int32, 0, n), starts: make([]int64, 0, n), sums: make([]numbers, 1, n+1)}
+	for _, i := range list {
 		c := &r.calls[i]
 		if c.silent || c.class != genai.Generation {
 			continue
@@ -288,7 +293,7 @@ func (r *run) tally(s uint8) *tally {
 
 // eachScope calls f for the scopes of the run in order of their numbers.
 func (r *run) eachScope(f func(s uint8)) {
-	for s := range min(len(r.scopes.number), crowd) {
+	for s := range min(r.scopes.n, crowd) {
 		f(uint8(s))
 	}
 }

@@ -35,13 +35,18 @@ type run struct {
 	callOf  []int32 // node → the call that it describes, none where it describes none
 	reason  []Reason
 	by      []int32 // node → the call on account of which it is discarded
-	byID    map[string]int32
-	ofScope [][]int32 // standing calls by scope, see [run.standing]
+	ones    []int32 // what lists of one node share, see [run.one]
+	ids     naming  // response IDs
+	byID    []int32 // number of an ID → the latest call with it
+	ofScope []standing
+	changes int // how often a call became part of another, or was found to be a sum
 	tallies map[uint8]*tally
 	pairs   map[scopePair]struct{}
 	steps   int // taken of [maxSteps]
 	caveats Caveats
 	left    []Residual
+
+	repeatedID bool // two records have one response ID
 }
 
 type identity struct {
@@ -49,34 +54,51 @@ type identity struct {
 	span  [8]byte
 }
 
-func open(spans []Span) *run {
-	r := &run{spans: spans}
-	r.sortSpans()
-	for _, i := range r.span {
+func (r *run) open(spans []Span) {
+	r.spans = spans
+	say := 0
+	for i := range spans {
 		if says(spans[i].Record) {
-			r.records = append(r.records, none) // the nodes follow, once doubles are out
+			say++
 		}
 	}
-	if len(r.records) == 0 {
-		return r
+	if say == 0 {
+		return
 	}
-	r.records = r.records[:0]
-	n := len(r.span)
-	r.reason, r.by = make([]Reason, n), nones(n)
+	r.makeRoom(len(spans), say)
+	r.sortSpans()
 	r.clampTimes()
 	r.linkParents()
 	r.breakCycles()
 	r.walk()
-	r.callOf = nones(n)
-	r.byID = map[string]int32{}
-	r.pairs = map[scopePair]struct{}{}
-	for v := range n {
-		if says(r.record(int32(v))) && r.reason[v] == notDiscarded {
-			r.records = append(r.records, int32(v))
+	for v := range int32(len(spans)) {
+		if r.isRecord(v) {
+			r.records = append(r.records, v)
 		}
 	}
 	r.scopes = rankScopes(r)
-	return r
+}
+
+// makeRoom makes room for n spans, of which so many say something of a call. It
+// does so in a few pieces, as most runs are small: of ten spans each list is so
+// short that to make it costs more than to fill it.
+func (r *run) makeRoom(n, say int) {
+	room := make([]int32, 8*n+2*say)
+	cut := func(n int) []int32 {
+		list := room[:n:n]
+		room = room[n:]
+		return list
+	}
+	r.span, r.parent, r.depth, r.in, r.out = cut(n), cut(n), cut(n), cut(n), cut(n)
+	r.pre, r.callOf, r.by = cut(n), cut(n), cut(n)
+	r.records, r.ones = cut(say)[:0], cut(say)[:0]
+	for v := range n {
+		r.callOf[v], r.by[v] = none, none
+	}
+	times := make([]int64, 2*n)
+	r.start, r.end = times[:n:n], times[n:]
+	r.reason = make([]Reason, n)
+	r.calls = make([]call, 0, say)
 }
 
 // nones is n times none.
@@ -91,8 +113,10 @@ func nones(n int) []int32 {
 func (r *run) at(v int32) *Span             { return &r.spans[r.span[v]] }
 func (r *run) record(v int32) *genai.Record { return r.at(v).Record }
 
+// isRecord reports whether a node says something of a call, and is no double.
+func (r *run) isRecord(v int32) bool { return says(r.record(v)) && r.reason[v] == notDiscarded }
+
 func (r *run) sortSpans() {
-	r.span = make([]int32, len(r.spans))
 	for i := range r.span {
 		r.span[i] = int32(i)
 	}
@@ -118,7 +142,6 @@ func (r *run) sortSpans() {
 // leaves int64, and ends no span before its start.
 func (r *run) clampTimes() {
 	const latest = 1 << 61
-	r.start, r.end = make([]int64, len(r.span)), make([]int64, len(r.span))
 	for v := range r.span {
 		s := r.at(int32(v))
 		r.start[v] = min(max(s.Start, 0), latest)
@@ -180,33 +203,70 @@ func compareCounts(x, y *genai.Counts) int {
 // a span ID is only unique there.
 func (r *run) linkParents() {
 	n := len(r.span)
-	place := make(map[identity]int32, n)
-	for v := range n {
-		s := r.at(int32(v))
-		id := identity{s.Trace, s.ID}
-		first, double := place[id]
-		if !double {
-			place[id] = int32(v)
+	place := r.newPlaces(n)
+	for v := range int32(n) {
+		id := identity{r.at(v).Trace, r.at(v).ID}
+		first := place.find(id, int(v))
+		if first == none {
+			place.put(id, v)
 			continue
 		}
 		// The same span twice, though the caller was to see to that. One
 		// that says something of a call is the span; the other stays, with
 		// nothing above it or beneath it, and says nothing.
-		again := int32(v)
+		again := v
 		if says(r.record(again)) && !says(r.record(first)) {
-			place[id], first, again = again, again, first
+			place.put(id, v)
+			first, again = again, first
 		}
 		r.reason[again], r.by[again] = RepeatsSpan, first
 	}
-	r.parent = make([]int32, n)
-	for v := range n {
+	for v := range r.parent {
 		s := r.at(int32(v))
-		p, ok := place[identity{s.Trace, s.Parent}]
-		if !ok || r.reason[v] == RepeatsSpan || s.Parent == ([8]byte{}) {
-			p = none
+		r.parent[v] = none
+		if r.reason[v] != RepeatsSpan && s.Parent != ([8]byte{}) {
+			r.parent[v] = place.find(identity{s.Trace, s.Parent}, n)
 		}
-		r.parent[v] = p
 	}
+}
+
+// scanLimit is up to how many spans looking for one goes through them all.
+const scanLimit = 16
+
+// places finds nodes by their identity.
+type places struct {
+	r    *run
+	node map[identity]int32 // nil while there are few
+}
+
+func (r *run) newPlaces(n int) places {
+	if n <= scanLimit {
+		return places{r: r}
+	}
+	return places{r: r, node: make(map[identity]int32, n)}
+}
+
+func (p *places) put(id identity, v int32) {
+	if p.node != nil {
+		p.node[id] = v
+	}
+}
+
+// find is the node with an identity among the first so many, none if there is
+// none. Of doubles it is the one that is not discarded.
+func (p *places) find(id identity, among int) int32 {
+	if p.node != nil {
+		if v, ok := p.node[id]; ok {
+			return v
+		}
+		return none
+	}
+	for v := range int32(among) {
+		if s := p.r.at(v); s.ID == id.span && s.Trace == id.trace && p.r.reason[v] != RepeatsSpan {
+			return v
+		}
+	}
+	return none
 }
 
 // breakCycles makes roots of all spans that are their own ancestors. All of
@@ -249,8 +309,7 @@ func (r *run) walk() {
 		}
 		next[v], first[p] = first[p], int32(v)
 	}
-	r.pre = make([]int32, 0, n)
-	r.in, r.out, r.depth = make([]int32, n), make([]int32, n), make([]int32, n)
+	r.pre = r.pre[:0]
 	for v := roots; v != none; {
 		r.in[v] = int32(len(r.pre))
 		r.pre = append(r.pre, v)

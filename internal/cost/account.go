@@ -92,7 +92,6 @@ func Of(b *billing.Bill, quote func(span int) *ratecard.Quote, metered []Metered
 	lines := make([]Line, len(b.Calls))
 	bill.discard(b)
 	caveats := b.Caveats &^ billing.TierAssumed // billing cannot know whether the card has tiers
-	models := map[[2]string]*Account{}
 	for i := range b.Calls {
 		call := &b.Calls[i]
 		lines[i] = price(call, quote, prefer)
@@ -101,13 +100,6 @@ func Of(b *billing.Bill, quote func(span int) *ratecard.Quote, metered []Metered
 		if call.Record.Cost.Currency != "" {
 			caveats |= billing.Currency
 		}
-		key := [2]string{call.Record.Provider, call.Record.Model()}
-		m := models[key]
-		if m == nil {
-			m = &Account{}
-			models[key] = m
-		}
-		m.add(call, p)
 		bill.add(call, p)
 		bill.from(p.Source)
 		bill.card(p.Card)
@@ -116,7 +108,7 @@ func Of(b *billing.Bill, quote func(span int) *ratecard.Quote, metered []Metered
 		caveats |= bill.meter(&metered[i])
 	}
 	slices.Sort(bill.Cards)
-	bill.Models = bounded(sorted(models))
+	bill.Models = bounded(byModel(b.Calls, lines))
 	bill.settle()
 	if bill.Unpriced > 0 {
 		caveats |= billing.UnpricedCalls

@@ -202,12 +202,34 @@ func (b *Bill) settle() {
 	}
 }
 
-func sorted(models map[[2]string]*Account) []Model {
-	list := make([]Model, 0, len(models))
-	for key, a := range models {
-		list = append(list, Model{Provider: key[0], Name: key[1], Account: *a})
+// byModel is the account of each model, in order. Calls are sorted rather than
+// looked up: most runs call one model, and a map of accounts costs more than
+// they do.
+func byModel(calls []billing.Call, lines []Line) []Model {
+	order := make([]int32, len(calls))
+	for i := range order {
+		order[i] = int32(i)
 	}
-	slices.SortFunc(list, CompareModels)
+	compare := func(i, j int32) int {
+		a, b := &calls[i].Record, &calls[j].Record
+		return cmp.Or(cmp.Compare(a.Provider, b.Provider), cmp.Compare(a.Model(), b.Model()))
+	}
+	// Stable, as it may depend on the order of the calls which of them is left
+	// out of a sum that would leave its range.
+	slices.SortStableFunc(order, compare)
+	n := 0
+	for k := range order {
+		if k == 0 || compare(order[k-1], order[k]) != 0 {
+			n++
+		}
+	}
+	list := make([]Model, 0, n)
+	for k, i := range order {
+		if k == 0 || compare(order[k-1], i) != 0 {
+			list = append(list, Model{Provider: calls[i].Record.Provider, Name: calls[i].Record.Model()})
+		}
+		list[len(list)-1].add(&calls[i], &lines[i])
+	}
 	return list
 }
 
