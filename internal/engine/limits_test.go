@@ -186,14 +186,16 @@ func TestSizeIsGivenBack(t *testing.T) {
 func TestRefusedRevisionTakesTheOtherOnesPlace(t *testing.T) {
 	inBubble(t, nil, func(t *testing.T, e *Engine, s *sink) {
 		s.answer(errors.New("not now"))
+		e.observeNow(spanOf("first", 1)) // keeps the others from being offered
+		after(11 * time.Second)
 		for i := range byte(6) {
 			e.observeNow(usageOn(spanOf("a", i+1), "chat", 1000, 10))
 			after(11 * time.Second)
 		}
-		assert.Less(t, e.Gauges().Pending, 6)
+		assert.Less(t, e.Gauges().Pending, 7)
 		s.answer(nil)
 		after(2 * time.Minute)
-		got := s.take()
+		got := s.take()[1:]
 		require.Equal(t, 0, got[0].Revision, "the first revision is never left out: consumers count by it")
 		var sum, models int64
 		for i := range got {

@@ -79,9 +79,9 @@ func (o *outbox) put(t *tenant, s *run.Summary) {
 		o.byTenant[t] = q
 		o.queues = append(o.queues, q)
 	}
-	if s.Revision > 0 {
+	if s.Revision > 1 { // the first is never left out: consumers count by it
 		for i := len(q.waiting) - 1; i >= 0; i-- {
-			if old := &q.waiting[i]; old.summary.Part == s.Part && old.summary.RunID == s.RunID && !old.offered {
+			if old := &q.waiting[i]; old.summary.Part == s.Part && old.summary.RunID == s.RunID && !old.offered && old.summary.Revision > 0 {
 				s.Absorb(&old.summary)
 				o.remove(q, i, i+1)
 				break
