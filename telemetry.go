@@ -2,6 +2,7 @@ package runrollupprocessor
 
 import (
 	"context"
+	"sync"
 	"time"
 
 	"go.opentelemetry.io/collector/component"
@@ -21,8 +22,8 @@ type telemetry struct {
 	reasons [extract.Reasons]metric.AddOption
 	limits  [engine.Limits]metric.AddOption
 
-	// models are those that unpriced calls were counted for. Only the engine's
-	// summarising side touches it, one batch at a time.
+	mu sync.Mutex // guards models
+	// models are those that unpriced calls were counted for.
 	models map[[2]string]bool
 }
 
@@ -135,6 +136,8 @@ func (t *telemetry) unpriced(ctx context.Context, m *cost.Model) {
 		return
 	}
 	name := [2]string{m.Provider, m.Name}
+	t.mu.Lock()
+	defer t.mu.Unlock()
 	if !t.models[name] {
 		if len(t.models) >= modelLimitOwn {
 			name = [2]string{"_other", "_other"}

@@ -8,6 +8,8 @@
 package attrs
 
 import (
+	"strings"
+
 	"fmt"
 
 	"go.opentelemetry.io/collector/pdata/pcommon"
@@ -165,7 +167,12 @@ func (r *Reader) Has(id ID) bool { return id != None && r.filled[id] == r.round 
 // String gives a name's value where it is a string that is not empty.
 func (r *Reader) String(id ID) string {
 	if v, ok := r.Get(id); ok && v.Type() == pcommon.ValueTypeStr {
-		return v.Str()
+		return Text(v.Str())
 	}
 	return ""
 }
+
+// Text is s with what is no UTF-8 replaced. OTLP calls for UTF-8 and the
+// receiver does not insist on it, but others do: one such text in a summary, or
+// in a metric, and the whole batch or scrape is refused.
+func Text(s string) string { return strings.ToValidUTF8(s, "\uFFFD") }

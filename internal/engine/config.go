@@ -29,8 +29,6 @@ type Config struct {
 	Summary run.Options    // what a summary is to hold
 }
 
-// heldBytes is what of the memory runs may take, and unsentBytes what
-// summaries may that wait for the next component. They are apart so that a
-// component that takes none does not push out the runs of which it would.
-func (c *Config) heldBytes() int   { return c.Memory - c.unsentBytes() }
-func (c *Config) unsentBytes() int { return c.Memory / 4 }
+// heldBytes is what of the memory runs may take. A quarter is for summaries
+// that wait for the next component, which may have what runs do not need.
+func (c *Config) heldBytes() int { return c.Memory - c.Memory/4 }

@@ -54,8 +54,8 @@ type intake struct {
 }
 
 // New makes an engine that hands summaries to emit, in batches, and tells what
-// became of spans aside from any batch. It calls each from one goroutine at a
-// time.
+// became of spans aside from any batch. It calls emit for one batch of a tenant
+// at a time, and for several tenants at once.
 func New(config Config, emit Emit, tell func(context.Context, Tally)) *Engine {
 	e := &Engine{
 		config:  config,
@@ -63,7 +63,7 @@ func New(config Config, emit Emit, tell func(context.Context, Tally)) *Engine {
 		wake:    make(chan struct{}, 1),
 		tenants: newTenants(),
 		strays:  newStrays(),
-		outbox:  newOutbox(emit, config.unsentBytes()),
+		outbox:  newOutbox(emit),
 	}
 	e.UseCard(config.Extract.Card)
 	return e

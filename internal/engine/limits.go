@@ -70,6 +70,21 @@ func (e *Engine) shrink(now time.Time, tally *Tally) {
 	}
 }
 
+// yield makes room for summaries that wait for the next component, as far as
+// late windows give it: a summary that is given up is lost, and they are not.
+func (e *Engine) yield(unsent int, tally *Tally) {
+	for e.held.bytes()+unsent > e.config.Memory && e.held.late > 0 {
+		t := e.most(func(t *tenant) int { return t.lateBytes })
+		e.cutShort(t.late.Front().Value.(*entry), tally)
+	}
+}
+
+// room is how many bytes summaries may take that wait.
+func (e *Engine) room() int {
+	firm := e.held.bytes() + e.held.evictedBytes - e.held.lateBytes
+	return max(e.config.Memory-e.config.heldBytes(), e.config.Memory-firm)
+}
+
 // evict summarises an open run early and lets it go.
 func (e *Engine) evict(en *entry, by Limit, tally *Tally) {
 	j := e.jobOf(en, run.Evicted)

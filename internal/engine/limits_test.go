@@ -234,21 +234,72 @@ func TestRefusalOfOneTenantKeepsNoOtherWaiting(t *testing.T) {
 	})
 }
 
+// TestHangOfOneTenantKeepsNoOtherWaiting: and the end waits for it no longer
+// than patience lasts, however many hang.
+func TestHangOfOneTenantKeepsNoOtherWaiting(t *testing.T) {
+	config := testConfig(t)
+	config.Tenants = 100
+	synctest.Test(t, func(t *testing.T) {
+		s := &sink{}
+		e := New(config, func(ctx context.Context, metadata [][]string, list []run.Summary) (int, error) {
+			if metadata[0][0] != "taken" {
+				<-ctx.Done()
+				return len(list), ctx.Err()
+			}
+			return s.emit(ctx, metadata, list)
+		}, s.tell)
+		e.Start()
+		e.observeOf("hangs", spanOf("a", 1))
+		after(11 * time.Second)
+		e.observeOf("taken", spanOf("b", 1))
+		after(11 * time.Second)
+		require.Len(t, s.take(), 1)
+		for i := range 40 {
+			e.observeOf(fmt.Sprint("hangs-", i), spanOf("a", 1))
+		}
+		began := time.Now()
+		require.ErrorContains(t, e.Shutdown(t.Context()), "not taken")
+		require.LessOrEqual(t, time.Since(began), patience)
+	})
+}
+
+// TestUnsentSummariesTakeTheRoomOfLateWindows: a summary that is given up is
+// lost, and a late window that is cut short is not.
+func TestUnsentSummariesTakeTheRoomOfLateWindows(t *testing.T) {
+	inBubble(t, func(c *Config) { c.Memory = 1 << 20 }, func(t *testing.T, e *Engine, s *sink) {
+		s.answer(errors.New("not now"))
+		sent := 0
+		for e.Gauges().Rejected == 0 && sent < 1000 {
+			for range 10 {
+				e.observeNow(spanOf(fmt.Sprint("run-", sent), 1))
+				sent++
+			}
+			after(11 * time.Second)
+			require.LessOrEqual(t, e.Gauges().Bytes, 1<<20+1<<16)
+		}
+		assert.Greater(t, sent*1500, 1<<19, "more than half of the memory holds summaries")
+		assert.Less(t, e.Gauges().Late, sent/10)
+		assert.Positive(t, s.told().CutShort)
+		s.answer(nil)
+		after(2 * time.Minute)
+	})
+}
+
 // TestUnsentSummariesAreBounded: by number, and the oldest go first.
 func TestUnsentSummariesAreBounded(t *testing.T) {
 	inBubble(t, func(c *Config) { c.Memory = 1 << 20 }, func(t *testing.T, e *Engine, s *sink) {
 		s.answer(errors.New("not now"))
-		for i := range 500 {
+		for i := range 2000 {
 			e.observeNow(spanOf(fmt.Sprint("run-", i), 1))
 			if i%20 == 0 {
 				after(11 * time.Second)
-				require.LessOrEqual(t, e.Gauges().Bytes, 1<<20)
+				require.LessOrEqual(t, e.Gauges().Bytes, 1<<20+1<<16)
 			}
 		}
 		after(11 * time.Second)
 		g := e.Gauges()
 		assert.Positive(t, g.Rejected)
-		assert.Equal(t, 500, g.Pending+int(g.Rejected))
+		assert.Equal(t, 2000, g.Pending+int(g.Rejected))
 		s.answer(nil)
 		after(2 * time.Minute)
 		assert.Len(t, s.take(), g.Pending)

@@ -27,27 +27,31 @@ const (
 )
 
 // outbox holds summaries until the next component has taken them. What one
-// tenant's are refused for does not keep another's waiting.
+// tenant's are refused for, or hang in, does not keep another's waiting.
 type outbox struct {
-	emit  Emit
-	limit int           // bytes, about
-	rung  chan struct{} // holds one token: there is something new to send
+	emit Emit
+	rung chan struct{} // holds one token: there is something new to send
 
-	// sending is held by whoever hands summaries over; it is taken before mu.
-	sending sync.Mutex
+	workers sync.WaitGroup // those that hand summaries over, one a queue
 
 	mu       sync.Mutex // guards everything declared below; never held over a call of emit
 	queues   []*queue   // that hold something, in the order in which they first did
 	byTenant map[*tenant]*queue
+	busy     int // queues that are being handed over
 	pending  int
 	bytes    int
+	limit    int   // of bytes, about
 	rejected int64 // given up: refused for good, or pushed out by newer ones
 }
+
+// senders is how many tenants' summaries are handed over at once.
+const senders = 8
 
 // queue is what waits of one tenant.
 type queue struct {
 	tenant  *tenant
 	waiting []letter
+	busy    bool
 
 	offer   int // how many to offer at once; 0 stands for outboxBatch
 	backoff time.Duration
@@ -62,8 +66,22 @@ type letter struct {
 	offered bool // the next component has seen it, whatever it said
 }
 
-func newOutbox(emit Emit, limit int) *outbox {
-	return &outbox{emit: emit, limit: limit, rung: make(chan struct{}, 1), byTenant: map[*tenant]*queue{}}
+func newOutbox(emit Emit) *outbox {
+	return &outbox{emit: emit, rung: make(chan struct{}, 1), byTenant: map[*tenant]*queue{}}
+}
+
+// allow sets about how many bytes may wait.
+func (o *outbox) allow(limit int) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	o.limit = limit
+}
+
+// size is about how many bytes wait.
+func (o *outbox) size() int {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return o.bytes
 }
 
 // put adds a summary. It takes the place of an earlier one of the same part
@@ -126,62 +144,83 @@ func (o *outbox) loop(ctx context.Context) {
 	retry := time.NewTimer(backoffMost)
 	defer retry.Stop()
 	for {
-		now := time.Now()
 		select {
 		case <-ctx.Done():
+			o.workers.Wait()
 			return
-		case now = <-retry.C:
+		case <-retry.C:
 		case <-o.rung:
-			now = time.Now()
 		}
-		o.flush(ctx, now)
-		if at, ok := o.nextRetry(); ok {
-			retry.Reset(max(0, time.Until(at)))
+		if next := o.dispatch(ctx, time.Now()); !next.IsZero() {
+			retry.Reset(max(0, time.Until(next)))
 		}
 	}
 }
 
-// nextRetry is when the first of the refused queues is to be tried again.
-func (o *outbox) nextRetry() (time.Time, bool) {
+// dispatch begins to hand over every queue that is due, as far as there are
+// senders; one that is done rings for the others. It gives the time when the
+// next of those that are not due is; zero where there is none.
+func (o *outbox) dispatch(ctx context.Context, now time.Time) (next time.Time) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	var next time.Time
 	for _, q := range o.queues {
-		if len(q.waiting) > 0 && (next.IsZero() || q.retryAt.Before(next)) {
-			next = q.retryAt
+		switch {
+		case q.busy:
+		case q.err != nil && now.Before(q.retryAt):
+			if next.IsZero() || q.retryAt.Before(next) {
+				next = q.retryAt
+			}
+		case o.busy < senders:
+			q.busy = true
+			o.busy++
+			o.workers.Go(func() { o.drain(ctx, q) })
 		}
 	}
-	return next, !next.IsZero()
+	return next
 }
 
-// flush hands over what waits and is due. What is refused for now stays and is
-// tried again, later each time. What is refused for good is offered in ever
-// smaller batches until the culprit is alone; that one is given up and counted.
-func (o *outbox) flush(ctx context.Context, now time.Time) {
-	o.sending.Lock()
-	defer o.sending.Unlock()
-	o.mu.Lock()
-	queues := slices.Clone(o.queues)
-	o.mu.Unlock()
-	for _, q := range queues {
-		for ctx.Err() == nil {
-			batch := o.batch(q, now)
-			if len(batch) == 0 {
-				break
-			}
-			taken, err := o.emit(ctx, q.tenant.metadata, batch)
-			o.settle(q, batch[:taken], err, now)
+// drain hands over what waits in a queue, until it is empty or refused. What
+// is refused for now stays and is tried again, later each time. What is refused
+// for good is offered in ever smaller batches until the culprit is alone; that
+// one is given up and counted.
+func (o *outbox) drain(ctx context.Context, q *queue) {
+	for ctx.Err() == nil {
+		batch := o.batch(q, time.Now())
+		if len(batch) == 0 {
+			break
 		}
+		taken, err := o.emit(ctx, q.tenant.metadata, batch)
+		o.settle(q, batch[:taken], err, time.Now())
 	}
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	o.queues = slices.DeleteFunc(o.queues, func(q *queue) bool {
-		if len(q.waiting) > 0 {
-			return false
-		}
+	q.busy = false
+	o.busy--
+	if len(q.waiting) == 0 {
 		delete(o.byTenant, q.tenant)
-		return true
-	})
+		o.queues = slices.DeleteFunc(o.queues, func(other *queue) bool { return other == q })
+	}
+	o.ring()
+}
+
+// flush hands over everything, where nobody else does, and gives up on what is
+// refused.
+func (o *outbox) flush(ctx context.Context) {
+	o.hurry()
+	for {
+		o.dispatch(ctx, time.Now())
+		o.workers.Wait()
+		if ctx.Err() != nil || !o.isDue(time.Now()) {
+			return
+		}
+	}
+}
+
+// isDue reports whether there is a queue that has not been refused.
+func (o *outbox) isDue(now time.Time) bool {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return slices.ContainsFunc(o.queues, func(q *queue) bool { return q.err == nil || !now.Before(q.retryAt) })
 }
 
 // batch is what to offer next of a queue; nothing where it is not due.
@@ -234,12 +273,12 @@ func (o *outbox) settle(q *queue, offered []run.Summary, err error, now time.Tim
 	}
 }
 
-// hurry makes the next flush try everything at once.
+// hurry makes everything due at once.
 func (o *outbox) hurry() {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	for _, q := range o.queues {
-		q.retryAt = time.Time{}
+		q.err = nil
 	}
 }
 

@@ -42,6 +42,7 @@ func (e *Engine) take(now time.Time) []job {
 	defer e.mu.Unlock()
 	e.decideDue(now, &e.aside)
 	jobs := e.takeEvicted()
+	e.outbox.allow(e.room())
 	for {
 		en := e.deadlines.popDue(now)
 		switch {
@@ -80,7 +81,8 @@ func (e *Engine) takeAll(now time.Time) []job {
 	for e.strays.byQuiet.Len() > 0 {
 		e.decide(e.strays.byQuiet.Front().Value.(*strayTrace), now, &e.aside)
 	}
-	jobs := e.takeEvicted() // after the strays, which may evict
+	jobs := e.takeEvicted()         // after the strays, which may evict
+	e.outbox.allow(e.config.Memory) // nothing else will be held
 	var all []*entry
 	for el := e.tenants.byQuiet.Front(); el != nil; el = el.Next() {
 		t := el.Value.(*tenant)
@@ -125,8 +127,10 @@ func (e *Engine) summarise(ctx context.Context, jobs []job) {
 
 // remember keeps what was told, for the revisions.
 func (e *Engine) remember(jobs []job) {
+	unsent := e.outbox.size()
 	e.mu.Lock()
 	defer e.mu.Unlock()
+	e.yield(unsent, &e.aside)
 	for i := range jobs {
 		if j := &jobs[i]; j.told != nil {
 			j.entry.told = j.told

@@ -37,6 +37,10 @@ func (e *Engine) loop(ctx context.Context) {
 	}
 }
 
+// patience is how long the end waits for a next component that hangs: less
+// than what those who stop processes wait before they kill.
+const patience = 15 * time.Second
+
 // Shutdown ends the goroutines, waits for them, and summarises every run that
 // has not been told of as it is. It may be called without Start, and twice.
 func (e *Engine) Shutdown(ctx context.Context) error {
@@ -48,7 +52,8 @@ func (e *Engine) Shutdown(ctx context.Context) error {
 	e.summarising.Lock()
 	e.summarise(ctx, e.takeAll(now))
 	e.summarising.Unlock()
-	e.outbox.hurry()
-	e.outbox.flush(ctx, now)
+	ctx, cancel := context.WithTimeout(ctx, patience)
+	defer cancel()
+	e.outbox.flush(ctx)
 	return e.outbox.failure()
 }

@@ -79,7 +79,7 @@ func (r *claimReader) metadata(key string, v pcommon.Value, bad *Invalid) {
 		bad[TooLong]++
 	case key == "":
 	default:
-		r.entries = append(r.entries, outcome.Metadata{Key: key, Value: cut(v.AsString())})
+		r.entries = append(r.entries, outcome.Metadata{Key: attrs.Text(key), Value: cut(v.AsString())})
 	}
 }
 
@@ -100,7 +100,7 @@ func (r *claimReader) events(span ptrace.Span, now time.Time, bad *Invalid) (exc
 			r.completed = true
 		case "exception":
 			if v, ok := ev.Attributes().Get("exception.type"); ok && v.Type() == pcommon.ValueTypeStr {
-				exception = v.Str()
+				exception = cut(v.Str())
 			}
 		}
 	}

@@ -9,6 +9,7 @@ import (
 	"strconv"
 	"strings"
 	"time"
+	"unicode/utf8"
 
 	"go.opentelemetry.io/collector/pdata/pcommon"
 	"go.opentelemetry.io/collector/pdata/ptrace"
@@ -237,6 +238,8 @@ func (x *Extractor) text(b *Batch, id attrs.ID) string {
 			b.Invalid[BadType]++
 		case len(v.Str()) > keyLimit:
 			b.Invalid[TooLong]++
+		case !utf8.ValidString(v.Str()):
+			b.Invalid[BadText]++ // replaced, two could become one
 		case v.Str() != "":
 			return v.Str()
 		}
@@ -343,7 +346,7 @@ func (x *Extractor) detail(b *Batch, f *run.Fact, scope pcommon.InstrumentationS
 // span's detail with it.
 func (x *Extractor) record(b *Batch, f *run.Fact, scope pcommon.InstrumentationScope, span ptrace.Span, errorType string, now time.Time) {
 	rec, ok := x.records.Record(genai.Span{
-		Attrs: b.reader, ScopeName: scope.Name(), ScopeVersion: scope.Version(), Name: span.Name(), Kind: span.Kind(),
+		Attrs: b.reader, ScopeName: attrs.Text(scope.Name()), ScopeVersion: attrs.Text(scope.Version()), Name: span.Name(), Kind: span.Kind(),
 		StatusError: f.Flags&run.Failed != 0, ErrorType: errorType,
 	})
 	b.Invalid.badCounts(rec.Bad)
@@ -427,7 +430,7 @@ func copied(v pcommon.Value) (any, bool) {
 // cut shortens a text to the limit, at the edge of a rune.
 func cut(s string) string {
 	if len(s) <= textLimit {
-		return s
+		return attrs.Text(s)
 	}
 	return strings.ToValidUTF8(s[:textLimit], "")
 }

@@ -15,6 +15,7 @@ const (
 	BadStatus                 // an outcome status outside the vocabulary
 	TooMany                   // more entries than are kept, such as outcome metadata
 	BadBlob                   // JSON within an attribute that is cut off, malformed or too long
+	BadText                   // an identifying value that is no UTF-8
 	BadMetadata               // client metadata too long to keep tenants apart by
 	Reasons                   // how many there are
 )
@@ -22,7 +23,7 @@ const (
 // ReasonNames has the value of the metric attribute `reason` for each.
 var ReasonNames = [Reasons]string{
 	BadSpanID: "span_id", BadType: "type", TooLong: "too_long", BadNumber: "number", BadTime: "time",
-	BadStatus: "outcome_status", TooMany: "too_many", BadBlob: "json", BadMetadata: "metadata",
+	BadStatus: "outcome_status", TooMany: "too_many", BadBlob: "json", BadText: "utf8", BadMetadata: "metadata",
 }
 
 // Invalid counts what was not read, by reason.
