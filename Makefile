@@ -28,6 +28,11 @@ demo: build ## play recorded runs into the collector and print the cost per outc
 e2e: build ## send recorded traces to the built collector and hold its summaries against the truth
 	go -C e2e test -count=1 ./...
 
+SOAKTIME ?= 10m
+.PHONY: soak
+soak: build ## hostile load on the built collector for SOAKTIME (10m), its memory and limits watched
+	SOAK=$(SOAKTIME) go -C e2e test -count=1 -v -timeout 0 ./soak
+
 .PHONY: lint
 lint: ## golangci-lint over every module
 	@mkdir -p bin

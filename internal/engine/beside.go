@@ -1,7 +1,9 @@
 package engine
 
 import (
+	"iter"
 	"slices"
+	"time"
 
 	"github.com/runrollup/runrollupprocessor/internal/billing"
 	"github.com/runrollup/runrollupprocessor/internal/extract"
@@ -51,44 +53,84 @@ func (t *tenant) leave(en *entry) {
 // seeRoots looks for the roots that show by belonging to another run than
 // their parent (contract, section 6): the new span of en, or spans of other
 // runs beneath it.
-func (e *Engine) seeRoots(en *entry, f *extract.Owned, runs []*entry) {
+func (e *Engine) seeRoots(en *entry, f *extract.Owned, runs []*entry, now time.Time, tally *Tally) {
 	parent := run.SpanKey{Trace: f.Key.Trace, Span: f.Parent}
 	for _, other := range runs {
-		switch {
-		case other == en:
-		case !en.rootSeen && other.run.Has(parent):
+		if other == en {
+			continue
+		}
+		if !en.rootSeen && other.run.Has(parent) {
 			en.rootSeen = true
-		case !other.rootSeen && !other.isLate && other.run.Len() <= rootScan && other.run.HasChild(f.Key):
-			other.rootSeen = true
-			e.deadlines.set(other, e.dueAt(other))
+		}
+		e.seeRootBeneath(other, f.Key, now, tally)
+	}
+}
+
+// seeRootBeneath looks whether a span that is not of a run has a child in it.
+// A run that was told without its root is told again.
+func (e *Engine) seeRootBeneath(en *entry, parent run.SpanKey, now time.Time, tally *Tally) bool {
+	if en.rootSeen || !en.isHeld() || en.run.Len() > rootScan || !en.run.HasChild(parent) {
+		return false
+	}
+	en.rootSeen = true
+	if en.isLate {
+		e.touch(en, now, tally)
+	} else {
+		e.deadlines.set(en, e.dueAt(en))
+	}
+	return true
+}
+
+// beside gives the other runs of a run's traces, each once.
+func (t *tenant) beside(en *entry) iter.Seq[*entry] {
+	return func(yield func(*entry) bool) {
+		var known map[*entry]bool
+		for _, trace := range en.traces {
+			runs := t.traces[trace]
+			if len(runs) == 1 {
+				continue
+			}
+			for _, other := range runs {
+				if other == en || known[other] {
+					continue
+				}
+				if known == nil {
+					known = map[*entry]bool{}
+				}
+				known[other] = true
+				if !yield(other) {
+					return
+				}
+			}
 		}
 	}
 }
 
-// beside gives the other runs that a run is to be looked at together with, as
-// they are now, and what follows from those that are left out.
-func (e *Engine) beside(en *entry) ([]run.Run, billing.Caveats) {
+// heldBeside is until when the other runs of a run's traces are held, as far as
+// it is known; zero where there is none.
+func (e *Engine) heldBeside(en *entry, now time.Time) (until time.Time) {
+	for other := range en.tenant.beside(en) {
+		end := other.due
+		if !other.isLate {
+			end = now.Add(e.config.LateWindow)
+		}
+		if end.After(until) {
+			until = end
+		}
+	}
+	return until
+}
+
+// snapshotsBeside gives the other runs that a run is to be looked at together
+// with, as they are now, and what follows from those that are left out.
+func (e *Engine) snapshotsBeside(en *entry) ([]run.Run, billing.Caveats) {
 	var list []run.Run
-	var known map[*entry]bool
 	spans := 0
-	for _, trace := range en.traces {
-		runs := en.tenant.traces[trace]
-		if len(runs) == 1 {
-			continue
+	for other := range en.tenant.beside(en) {
+		if spans += other.run.Len(); len(list) == runsBeside || spans > e.config.SpansPerRun {
+			return list, billing.PossibleDuplicate // what is left out may hold calls that this run repeats
 		}
-		for _, other := range runs {
-			if other == en || known[other] {
-				continue
-			}
-			if known == nil {
-				known = map[*entry]bool{}
-			}
-			known[other] = true
-			if spans += other.run.Len(); len(list) == runsBeside || spans > e.config.SpansPerRun {
-				return list, billing.PossibleDuplicate // what is left out may hold calls that this run repeats
-			}
-			list = append(list, other.run.Snapshot())
-		}
+		list = append(list, other.run.Snapshot())
 	}
 	return list, 0
 }

@@ -438,3 +438,81 @@ func TestManyAtOnce(t *testing.T) {
 	require.NoError(t, e.Shutdown(t.Context()))
 	require.NotEmpty(t, s.take())
 }
+
+// TestRunsClosedAtOnceSeeEachOther: a call is billed once also where the runs
+// of its trace are let go as soon as they are summarised, or together with
+// their tenant.
+func TestRunsClosedAtOnceSeeEachOther(t *testing.T) {
+	for _, tc := range []struct {
+		name   string
+		change func(*Config)
+		end    func(*Engine)
+	}{
+		{"no late window", func(c *Config) { c.LateWindow = 0 }, func(*Engine) { after(11 * time.Second) }},
+		{"tenant evicted", func(c *Config) { c.Tenants = 1 }, func(e *Engine) {
+			e.Observe(spanOf("other", 1), [][]string{{"other"}}, time.Now())
+			after(time.Second)
+		}},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			inBubble(t, tc.change, func(t *testing.T, e *Engine, s *sink) {
+				td := usageOn(spanOf("b", 2), "chat", 100, 10)
+				usageOn(spanOf("a", 1), "invoke_agent", 100, 10).ResourceSpans().MoveAndAppendTo(td.ResourceSpans())
+				e.observeNow(td)
+				tc.end(e)
+				calls := map[string]int{}
+				for _, summary := range s.take() {
+					calls[summary.RunID] = summary.Cost.Calls
+				}
+				assert.Equal(t, map[string]int{"a": 0, "b": 1}, calls)
+			})
+		})
+	}
+}
+
+// TestRunIsHeldWhileAnotherMayRepeatIt: an agent that goes on for longer than
+// the late window of a run nested in it is not billed for that one's call; and
+// where memory or a limit lets it go all the same, the agent's total says so.
+func TestRunIsHeldWhileAnotherMayRepeatIt(t *testing.T) {
+	inBubble(t, nil, func(t *testing.T, e *Engine, s *sink) {
+		e.observeNow(usageOn(spanOf("b", 1), "chat", 100, 10))
+		e.observeNow(spanOf("a", 3))
+		for i := range byte(5) { // the outer run goes on
+			after(4 * time.Minute)
+			e.observeNow(spanOf("a", 10+i))
+		}
+		agent := usageOn(spanOf("a", 9), "invoke_agent", 100, 10)
+		agent.ResourceSpans().At(0).ScopeSpans().At(0).Spans().At(0).SetParentSpanID(pcommon.SpanID{})
+		e.observeNow(agent)
+		call := usageOn(spanOf("b", 2), "chat", 100, 10)
+		call.ResourceSpans().At(0).ScopeSpans().At(0).Spans().At(0).SetParentSpanID(pcommon.SpanID{9})
+		e.observeNow(call)
+		after(time.Hour)
+		parts := map[string]uint64{}
+		for _, summary := range s.take() {
+			if before, known := parts[summary.RunID]; known {
+				assert.Equal(t, before, summary.Part, "both are still held")
+			}
+			parts[summary.RunID] = summary.Part
+			if summary.RunID == "a" {
+				assert.Zero(t, summary.Cost.Calls)
+			}
+		}
+		assert.Zero(t, e.Gauges().Bytes)
+	})
+	inBubble(t, func(c *Config) { c.LateRuns = 1 }, func(t *testing.T, e *Engine, s *sink) {
+		e.observeNow(usageOn(spanOf("b", 1), "chat", 100, 10))
+		open := spanOf("a", 3)
+		open.ResourceSpans().At(0).ScopeSpans().At(0).Spans().At(0).SetParentSpanID(pcommon.SpanID{200}) // never comes
+		e.observeNow(open)
+		after(11 * time.Second)
+		e.observeNow(spanOf("other", 1)) // takes the place of b
+		after(11 * time.Second)
+		after(time.Hour)
+		for _, summary := range s.take() {
+			if summary.RunID == "a" {
+				assert.Contains(t, summary.Cost.Caveats, "possible_duplicate")
+			}
+		}
+	})
+}

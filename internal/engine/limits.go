@@ -3,6 +3,7 @@ package engine
 import (
 	"time"
 
+	"github.com/runrollup/runrollupprocessor/internal/billing"
 	"github.com/runrollup/runrollupprocessor/internal/run"
 )
 
@@ -87,16 +88,34 @@ func (e *Engine) room() int {
 
 // evict summarises an open run early and lets it go.
 func (e *Engine) evict(en *entry, by Limit, tally *Tally) {
+	e.tellEarly(en, by, tally)
+	e.missed(en)
+	e.drop(en)
+}
+
+// tellEarly makes the job of an evicted run.
+func (e *Engine) tellEarly(en *entry, by Limit, tally *Tally) {
 	j := e.jobOf(en, run.Evicted)
 	j.bytes = en.bytes
 	e.held.evictedBytes += j.bytes
 	e.evicted = append(e.evicted, j)
-	e.drop(en)
 	tally.Evicted[by]++
+}
+
+// missed marks the runs that one is no longer there to be looked at beside:
+// where they are summed up again, they may repeat its calls.
+func (e *Engine) missed(en *entry) {
+	if !en.hasCalls {
+		return
+	}
+	for other := range en.tenant.beside(en) {
+		other.caveats |= billing.PossibleDuplicate
+	}
 }
 
 // cutShort ends the late window of a summarised run early.
 func (e *Engine) cutShort(en *entry, tally *Tally) {
+	e.missed(en)
 	e.drop(en)
 	tally.CutShort++
 }

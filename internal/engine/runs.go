@@ -54,16 +54,16 @@ func (e *Engine) join(t *tenant, f *extract.Owned, now time.Time, tally *Tally) 
 		tally.Conflicts++
 	case run.Grown:
 		tally.Folded++
+		if en.isLate {
+			tally.Late++
+		}
 	}
 	en.rootSeen = en.rootSeen || f.Flags.IsRoot()
 	isCall := f.Detail != nil && f.Detail.Record != nil
 	en.hasCalls = en.hasCalls || isCall
-	if en.isLate {
-		tally.Late++
-	}
 	runs := t.enter(en, f.Key.Trace)
 	if len(runs) > 1 {
-		e.seeRoots(en, f, runs)
+		e.seeRoots(en, f, runs, now, tally)
 	}
 	e.measure(en)
 	e.touch(en, now, tally)

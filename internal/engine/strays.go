@@ -38,8 +38,8 @@ func newStrays() strays { return strays{byQuiet: list.New()} }
 // strayBytes is what the index by parent and the marks take of a stray.
 const strayBytes = 64
 
-// addStray remembers a stray. It reports false for one that is there already.
-func (e *Engine) addStray(of *tenant, f *run.Fact, now time.Time) bool {
+// addStray remembers a stray, and says whether it was there.
+func (e *Engine) addStray(of *tenant, f *run.Fact, now time.Time) run.Change {
 	t := of.strays[f.Key.Trace]
 	if t == nil {
 		t = &strayTrace{tenant: of, id: f.Key.Trace, last: map[[8]byte]int{}}
@@ -47,12 +47,12 @@ func (e *Engine) addStray(of *tenant, f *run.Fact, now time.Time) bool {
 		of.strays[t.id] = t
 	}
 	e.strays.touch(t, now)
-	if !t.hold(f) {
-		return false
+	change := t.hold(f)
+	if change == run.Grown {
+		e.strays.waiting++
 	}
-	e.strays.waiting++
 	e.measureStrays(t)
-	return true
+	return change
 }
 
 // measureStrays brings what is known of the size of a trace's strays up to date.
@@ -62,10 +62,10 @@ func (e *Engine) measureStrays(t *strayTrace) {
 	t.bytes = n
 }
 
-// hold adds a fact; it reports false for one that is there already.
-func (t *strayTrace) hold(f *run.Fact) bool {
-	if t.held.Add(f, noLimit) != run.Grown {
-		return false
+// hold adds a fact, and says whether it was there.
+func (t *strayTrace) hold(f *run.Fact) run.Change {
+	if change := t.held.Add(f, noLimit); change != run.Grown {
+		return change
 	}
 	before, ok := t.last[f.Parent]
 	if !ok {
@@ -75,7 +75,7 @@ func (t *strayTrace) hold(f *run.Fact) bool {
 	t.before = append(t.before, before)
 	t.taken = append(t.taken, false)
 	t.left++
-	return true
+	return run.Grown
 }
 
 // noLimit is more spans than memory holds: the bound is on all strays together.
@@ -213,8 +213,12 @@ func (e *Engine) stray(t *tenant, f *extract.Owned, now time.Time, tally *Tally)
 			return
 		}
 	}
-	if !e.addStray(t, &f.Fact, now) {
+	switch e.addStray(t, &f.Fact, now) {
+	case run.Unchanged:
 		tally.Duplicates++
+		return
+	case run.Differs:
+		tally.Conflicts++
 		return
 	}
 	for e.strays.waiting > e.config.InheritSpans {
@@ -270,6 +274,7 @@ func (e *Engine) decide(t *strayTrace, now time.Time, tally *Tally) {
 	calls := false
 	for _, facts := range [][]run.Fact{broken, whole} {
 		for i := range facts {
+			e.showRoots(t, facts[i].Key, now, tally)
 			l.run.Add(&facts[i], noLimit)
 			calls = calls || facts[i].Detail != nil && facts[i].Detail.Record != nil
 		}
@@ -286,6 +291,17 @@ func (e *Engine) decide(t *strayTrace, now time.Time, tally *Tally) {
 		}
 	}
 	e.lost = append(e.lost, l)
+}
+
+// showRoots notes that a span belongs to no run: a run with a span beneath it
+// has its root there.
+func (e *Engine) showRoots(t *strayTrace, parent run.SpanKey, now time.Time, tally *Tally) {
+	for _, en := range slices.Clone(t.tenant.traces[t.id]) { // touching one may evict another
+		if en.run.Len() <= rootScan && en.run.HasChild(parent) {
+			en.run.Outside(parent)
+			e.seeRootBeneath(en, parent, now, tally)
+		}
+	}
 }
 
 // lostLimit bounds what waits to be counted. Past it the spans are counted as

@@ -299,3 +299,19 @@ func TestShutdownForgetsNoEviction(t *testing.T) {
 		assert.Equal(t, map[string]int{"a": 2, "b": 1}, told)
 	})
 }
+
+// TestParentOfNoRunShowsTheRoot (contract, section 6: "whose parent has arrived
+// and is not in the run"): a server's span without baggage above a run. It ends
+// after what it holds, so it arrives later; the run is told again with its root.
+func TestParentOfNoRunShowsTheRoot(t *testing.T) {
+	inBubble(t, nil, func(t *testing.T, e *Engine, s *sink) {
+		e.observeNow(strayOf("a", 2, 1)) // the run's outermost span, beneath the server's
+		e.observeNow(strayOf("", 1, 0))  // the server's
+		after(time.Minute)
+		got := s.take()
+		require.Len(t, got, 1, "it does not wait for the idle timeout")
+		assert.Equal(t, run.RootEnded, got[0].Completion)
+		assert.Equal(t, [8]byte{2}, got[0].Anchor.Span)
+		assert.Equal(t, 1, got[0].SpanCount)
+	})
+}

@@ -15,15 +15,15 @@ type job struct {
 	beside     []run.Run // snapshots of other runs in its traces
 	completion run.Completion
 	caveats    billing.Caveats
-	touched    time.Time
+	began      time.Time
 	bytes      int       // of an evicted run
 	told       *run.Told // of the summary, once it is made
 }
 
 // jobOf is the job to summarise a run as it is now.
 func (e *Engine) jobOf(en *entry, completion run.Completion) job {
-	j := job{entry: en, run: en.run.Snapshot(), completion: completion, caveats: en.caveats, touched: en.touched}
-	beside, caveats := e.beside(en)
+	j := job{entry: en, run: en.run.Snapshot(), completion: completion, caveats: en.caveats, began: en.began}
+	beside, caveats := e.snapshotsBeside(en)
 	j.beside = beside
 	j.caveats |= caveats
 	return j
@@ -33,7 +33,7 @@ func (e *Engine) jobOf(en *entry, completion run.Completion) job {
 func (e *Engine) summariseDue(ctx context.Context, now time.Time) {
 	e.summarising.Lock()
 	defer e.summarising.Unlock()
-	e.summarise(ctx, e.take(now))
+	e.summarise(ctx, e.take(now), now)
 }
 
 // take collects what is due by now: summaries to make, and windows to end.
@@ -43,35 +43,58 @@ func (e *Engine) take(now time.Time) []job {
 	e.decideDue(now, &e.aside)
 	jobs := e.takeEvicted()
 	e.outbox.allow(e.room())
-	for {
-		en := e.deadlines.popDue(now)
-		switch {
-		case en == nil:
-			e.releaseIdle()
-			return jobs
-		case en.isLate:
-			e.drop(en)
-		default:
-			jobs = append(jobs, e.close(en, now))
+	// First the jobs, then the end: each may look at the others beside it.
+	var due []*entry
+	for en := e.deadlines.popDue(now); en != nil; en = e.deadlines.popDue(now) {
+		due = append(due, en)
+		if !en.isLate {
+			jobs = append(jobs, e.jobOf(en, e.completionOf(en, now)))
 		}
+	}
+	for _, en := range due {
+		switch {
+		case !en.isHeld(): // what was done with another has let it go
+		case en.isLate:
+			e.endLate(en, now)
+		default:
+			e.close(en, now)
+		}
+	}
+	e.releaseIdle()
+	return jobs
+}
+
+// completionOf says why a due run is summarised.
+func (e *Engine) completionOf(en *entry, now time.Time) run.Completion {
+	switch {
+	case en.rootSeen && !now.Before(en.touched.Add(e.config.QuietPeriod)):
+		return run.RootEnded
+	case !en.rootSeen && !now.Before(en.touched.Add(e.config.IdleTimeout)):
+		return run.Idle
+	default:
+		return run.MaxDuration
 	}
 }
 
-// close makes a due run a job, and leaves the run open, held or forgotten.
-func (e *Engine) close(en *entry, now time.Time) job {
-	j := e.jobOf(en, run.MaxDuration)
-	switch {
-	case en.rootSeen && !now.Before(en.touched.Add(e.config.QuietPeriod)):
-		j.completion = run.RootEnded
-	case !en.rootSeen && !now.Before(en.touched.Add(e.config.IdleTimeout)):
-		j.completion = run.Idle
-	default: // open for max_duration: it stays open, and is revisited
+// close leaves a run that is summarised open, held or forgotten.
+func (e *Engine) close(en *entry, now time.Time) {
+	if e.completionOf(en, now) == run.MaxDuration { // it stays open, and is revisited
 		en.revisitAt = now.Add(e.config.MaxDuration)
 		e.deadlines.set(en, e.dueAt(en))
-		return j
+		return
 	}
 	e.hold(en, now, &e.aside)
-	return j
+}
+
+// endLate ends a late window. A run with calls is held on for as long as
+// another run of one of its traces is: that one may repeat them.
+func (e *Engine) endLate(en *entry, now time.Time) {
+	if until := e.heldBeside(en, now); en.hasCalls && until.After(now) {
+		e.deadlines.set(en, until)
+		return
+	}
+	e.missed(en)
+	e.drop(en)
 }
 
 // takeAll empties the engine.
@@ -103,14 +126,14 @@ func (e *Engine) takeAll(now time.Time) []job {
 
 // summarise makes the summaries of jobs, leaves out those that say nothing
 // new, and puts the rest into the outbox. The caller holds e.summarising.
-func (e *Engine) summarise(ctx context.Context, jobs []job) {
+func (e *Engine) summarise(ctx context.Context, jobs []job, now time.Time) {
 	for i := range jobs {
 		j := &jobs[i]
 		o := e.config.Summary
 		o.Caveats = j.caveats
 		s := run.Summarize(j.run, j.completion, o, j.beside...)
 		if s.Start == 0 { // no span of it has a usable time
-			s.Start, s.End = j.touched.UnixNano(), j.touched.UnixNano()
+			s.Start, s.End = j.began.UnixNano(), j.began.UnixNano()
 		}
 		s.Tenant, s.RunID, s.Part = j.entry.tenant.key, j.entry.id, j.entry.part
 		if last := j.entry.told; last != nil && !s.Revise(last) {
@@ -120,13 +143,13 @@ func (e *Engine) summarise(ctx context.Context, jobs []job) {
 		j.told = &told
 		e.outbox.put(j.entry.tenant, &s)
 	}
-	e.remember(jobs)
+	e.remember(jobs, now)
 	e.outbox.ring()
 	e.account(ctx)
 }
 
 // remember keeps what was told, for the revisions.
-func (e *Engine) remember(jobs []job) {
+func (e *Engine) remember(jobs []job, now time.Time) {
 	unsent := e.outbox.size()
 	e.mu.Lock()
 	defer e.mu.Unlock()
@@ -139,6 +162,8 @@ func (e *Engine) remember(jobs []job) {
 			}
 		}
 	}
+	e.shrink(now, &e.aside)
+	e.releaseIdle()
 }
 
 // account tells what became of spans aside from any batch, and what those cost

@@ -1,8 +1,12 @@
 package engine
 
 import (
+	"bytes"
+	"cmp"
 	"container/list"
 	"encoding/binary"
+	"maps"
+	"slices"
 	"time"
 )
 
@@ -128,14 +132,25 @@ func (e *Engine) forget(t *tenant) {
 	e.held.tenantBytes -= t.ownBytes()
 }
 
+// straysByQuiet gives the tenant's traces with strays, quiet for longest first.
+func (t *tenant) straysByQuiet() []*strayTrace {
+	return slices.SortedFunc(maps.Values(t.strays), func(a, b *strayTrace) int {
+		return cmp.Or(a.touched.Compare(b.touched), bytes.Compare(a.id[:], b.id[:]))
+	})
+}
+
 // evictTenant lets a tenant go, with all that is held of it.
 func (e *Engine) evictTenant(t *tenant, now time.Time, tally *Tally) {
-	for _, s := range t.strays {
+	for _, s := range t.straysByQuiet() {
 		e.decide(s, now, tally)
 		tally.DecidedEarly++
 	}
+	// First the jobs, then the end: each may look at the others beside it.
+	for el := t.open.Front(); el != nil; el = el.Next() {
+		e.tellEarly(el.Value.(*entry), ByTenants, tally)
+	}
 	for t.open.Len() > 0 {
-		e.evict(t.open.Front().Value.(*entry), ByTenants, tally)
+		e.drop(t.open.Front().Value.(*entry))
 	}
 	for t.late.Len() > 0 {
 		e.cutShort(t.late.Front().Value.(*entry), tally)

@@ -50,7 +50,7 @@ func (e *Engine) Shutdown(ctx context.Context) error {
 	}
 	now := time.Now()
 	e.summarising.Lock()
-	e.summarise(ctx, e.takeAll(now))
+	e.summarise(ctx, e.takeAll(now), now)
 	e.summarising.Unlock()
 	ctx, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()

@@ -22,6 +22,7 @@ type Run struct {
 	identities []Identity         // distinct, in order of first use
 	services   []string           // distinct, in order of first use
 	bytes      int                // of what the facts hold beyond the nodes themselves
+	outside    []SpanKey          // parents of spans of the run that arrived and belong to none
 	truncated  bool
 	shared     bool // a snapshot may be reading nodes
 }
@@ -147,6 +148,18 @@ func (r *Run) HasChild(k SpanKey) bool {
 	return slices.ContainsFunc(r.nodes, func(n node) bool { return n.key.Trace == k.Trace && n.parent == k.Span })
 }
 
+// outsideLimit bounds the parents that are noted. One is enough to know that
+// the root has arrived; which of several is the root may differ past it.
+const outsideLimit = 64
+
+// Outside notes that a span, the parent of one of the run, has arrived and
+// belongs to no run.
+func (r *Run) Outside(k SpanKey) {
+	if len(r.outside) < outsideLimit && !slices.Contains(r.outside, k) {
+		r.outside = append(slices.Clip(r.outside), k) // a snapshot may be reading it
+	}
+}
+
 // Find gives the place of a span in the order of arrival.
 func (r *Run) Find(k SpanKey) (int, bool) {
 	if r.index != nil {
@@ -225,7 +238,7 @@ func (r *Run) Truncated() bool { return r.truncated }
 // the run grows: facts are only ever appended, and the rare replacement copies.
 func (r *Run) Snapshot() Run {
 	r.shared = true
-	return Run{nodes: r.nodes, identities: r.identities, services: r.services, truncated: r.truncated}
+	return Run{nodes: r.nodes, identities: r.identities, services: r.services, outside: r.outside, truncated: r.truncated}
 }
 
 // IsRoot reports whether a span alone shows that its run's root has arrived:

@@ -79,7 +79,7 @@ type Options struct {
 func Summarize(r Run, completion Completion, o Options, beside ...Run) Summary {
 	nodes := r.sorted()
 	s := Summary{Completion: completion, SpanCount: len(nodes)}
-	root := rootOf(nodes, beside)
+	root := rootOf(nodes, r.outside, beside)
 	if root != nil && completion == Idle { // only together with the runs beside it does the root show
 		completion = RootEnded
 		s.Completion = completion
@@ -118,15 +118,21 @@ func (r *Run) sorted() []node {
 
 // rootOf gives the run's root among sorted nodes, nil where it has not
 // arrived: the least span that is named as one, else the least that has no
-// parent in this process or whose parent has arrived in another run (contract,
-// section 6). A parent that has not arrived proves nothing.
-func rootOf(nodes []node, beside []Run) *node {
+// parent in this process or whose parent has arrived and is not in the run
+// (contract, section 6). A parent that has not arrived proves nothing.
+func rootOf(nodes []node, outside []SpanKey, beside []Run) *node {
 	for i := range nodes {
 		if nodes[i].flags&NamedRoot != 0 {
 			return &nodes[i]
 		}
 	}
-	var elsewhere map[SpanKey]bool // spans of other runs
+	var elsewhere map[SpanKey]bool // spans of other runs, and of none
+	for _, k := range outside {
+		if elsewhere == nil {
+			elsewhere = map[SpanKey]bool{}
+		}
+		elsewhere[k] = true
+	}
 	for i := range beside {
 		if elsewhere == nil {
 			elsewhere = map[SpanKey]bool{}
