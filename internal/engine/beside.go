@@ -50,27 +50,37 @@ func (t *tenant) leave(en *entry) {
 	en.traces = nil
 }
 
-// seeRoots looks for the roots that show by belonging to another run than
-// their parent (contract, section 6): the new span of en, or spans of other
-// runs beneath it.
-func (e *Engine) seeRoots(en *entry, f *extract.Owned, runs []*entry, now time.Time, tally *Tally) {
+// hasParent reports whether the parent of a run's span is in another run: it
+// is the run's root then (contract, section 6).
+func hasParent(en *entry, f *extract.Owned, runs []*entry) bool {
 	parent := run.SpanKey{Trace: f.Key.Trace, Span: f.Parent}
-	for _, other := range runs {
-		if other == en {
+	return slices.ContainsFunc(runs, func(other *entry) bool { return other != en && other.run.Has(parent) })
+}
+
+// tellBeside does what a new span of a run means to the other runs of its
+// trace: it may show the root of one, and it may show one that has been
+// summarised that a call is not its own. That it may do by being the call, or by
+// joining what lies above it to what lies beneath.
+func (e *Engine) tellBeside(en *entry, f *extract.Owned, runs []*entry, isCall bool, now time.Time, tally *Tally) {
+	joins := isCall || slices.ContainsFunc(runs, func(other *entry) bool {
+		return other.run.Len() > rootScan || other.run.HasChild(f.Key)
+	})
+	for _, other := range runs { // touching one may evict another, which makes a new list
+		if other == en || !other.isHeld() {
 			continue
 		}
-		if !en.rootSeen && other.run.Has(parent) {
-			en.rootSeen = true
-		}
 		e.seeRootBeneath(other, f.Key, now, tally)
+		if joins && other.isLate && other.hasCalls {
+			e.touch(other, now, tally)
+		}
 	}
 }
 
 // seeRootBeneath looks whether a span that is not of a run has a child in it.
 // A run that was told without its root is told again.
-func (e *Engine) seeRootBeneath(en *entry, parent run.SpanKey, now time.Time, tally *Tally) bool {
+func (e *Engine) seeRootBeneath(en *entry, parent run.SpanKey, now time.Time, tally *Tally) {
 	if en.rootSeen || !en.isHeld() || en.run.Len() > rootScan || !en.run.HasChild(parent) {
-		return false
+		return
 	}
 	en.rootSeen = true
 	if en.isLate {
@@ -78,7 +88,6 @@ func (e *Engine) seeRootBeneath(en *entry, parent run.SpanKey, now time.Time, ta
 	} else {
 		e.deadlines.set(en, e.dueAt(en))
 	}
-	return true
 }
 
 // beside gives the other runs of a run's traces, each once.
@@ -123,14 +132,16 @@ func (e *Engine) heldBeside(en *entry, now time.Time) (until time.Time) {
 
 // snapshotsBeside gives the other runs that a run is to be looked at together
 // with, as they are now, and what follows from those that are left out.
-func (e *Engine) snapshotsBeside(en *entry) ([]run.Run, billing.Caveats) {
-	var list []run.Run
+func (e *Engine) snapshotsBeside(en *entry) (list []run.Run, caveats billing.Caveats) {
 	spans := 0
 	for other := range en.tenant.beside(en) {
 		if spans += other.run.Len(); len(list) == runsBeside || spans > e.config.SpansPerRun {
 			return list, billing.PossibleDuplicate // what is left out may hold calls that this run repeats
 		}
+		if other.run.Truncated() {
+			caveats |= billing.PossibleDuplicate // so may what it left out itself
+		}
 		list = append(list, other.run.Snapshot())
 	}
-	return list, 0
+	return list, caveats
 }

@@ -121,15 +121,20 @@ func (e *Engine) takeIn(facts []extract.Owned, key string, metadata [][]string, 
 	waits := backlog+len(e.lost) > 0
 	e.mu.Unlock()
 	if waits {
-		select {
-		case e.wake <- struct{}{}:
-		default:
-		}
+		e.awake()
 	}
 	if backlog > backlogLimit {
 		// Whoever brings more than the summarising goroutine can keep up with
 		// takes a share of its work, so that what waits for it stays bounded.
 		e.summariseDue(context.Background(), now)
+	}
+}
+
+// awake has the summarising goroutine look at once.
+func (e *Engine) awake() {
+	select {
+	case e.wake <- struct{}{}:
+	default:
 	}
 }
 

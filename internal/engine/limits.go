@@ -96,6 +96,10 @@ func (e *Engine) evict(en *entry, by Limit, tally *Tally) {
 // tellEarly makes the job of an evicted run.
 func (e *Engine) tellEarly(en *entry, by Limit, tally *Tally) {
 	j := e.jobOf(en, run.Evicted)
+	if en.hasCalls && !en.rootSeen {
+		// What is still to come, and will be a part of its own, may repeat them.
+		j.caveats |= billing.PossibleDuplicate
+	}
 	j.bytes = en.bytes
 	e.held.evictedBytes += j.bytes
 	e.evicted = append(e.evicted, j)
@@ -103,11 +107,9 @@ func (e *Engine) tellEarly(en *entry, by Limit, tally *Tally) {
 }
 
 // missed marks the runs that one is no longer there to be looked at beside:
-// where they are summed up again, they may repeat its calls.
+// where they are summed up again, they may repeat its calls, or those of a third
+// that it joined them to.
 func (e *Engine) missed(en *entry) {
-	if !en.hasCalls {
-		return
-	}
 	for other := range en.tenant.beside(en) {
 		other.caveats |= billing.PossibleDuplicate
 	}

@@ -62,18 +62,13 @@ func (e *Engine) join(t *tenant, f *extract.Owned, now time.Time, tally *Tally) 
 	isCall := f.Detail != nil && f.Detail.Record != nil
 	en.hasCalls = en.hasCalls || isCall
 	runs := t.enter(en, f.Key.Trace)
-	if len(runs) > 1 {
-		e.seeRoots(en, f, runs, now, tally)
+	if !en.rootSeen && len(runs) > 1 {
+		en.rootSeen = hasParent(en, f, runs)
 	}
 	e.measure(en)
 	e.touch(en, now, tally)
-	if len(runs) == 1 || !isCall {
-		return
-	}
-	for _, other := range runs { // touching one may evict another, which makes a new list
-		if other != en && other.isLate && other.hasCalls && t.runs[other.id] == other {
-			e.touch(other, now, tally) // it may repeat this call
-		}
+	if len(runs) > 1 {
+		e.tellBeside(en, f, runs, isCall, now, tally)
 	}
 }
 
@@ -109,6 +104,7 @@ func (e *Engine) reopen(en *entry, now time.Time, tally *Tally) {
 // hold keeps a summarised run for its late window, as far as there is room.
 func (e *Engine) hold(en *entry, now time.Time, tally *Tally) {
 	if e.config.LateWindow <= 0 || e.config.LateRuns <= 0 {
+		e.missed(en)
 		e.drop(en)
 		return
 	}

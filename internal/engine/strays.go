@@ -269,38 +269,47 @@ func (e *Engine) decide(t *strayTrace, now time.Time, tally *Tally) {
 	if len(broken)+len(whole) == 0 {
 		return
 	}
-	tally.Unattributed += len(broken) + len(whole)
+	facts := slices.Concat(broken, whole)
+	tally.Unattributed += len(facts)
 	l := lost{}
 	calls := false
-	for _, facts := range [][]run.Fact{broken, whole} {
-		for i := range facts {
-			e.showRoots(t, facts[i].Key, now, tally)
-			l.run.Add(&facts[i], noLimit)
-			calls = calls || facts[i].Detail != nil && facts[i].Detail.Record != nil
+	for i := range facts {
+		l.run.Add(&facts[i], noLimit)
+		calls = calls || facts[i].Detail != nil && facts[i].Detail.Record != nil
+	}
+	held := slices.Clone(t.tenant.traces[t.id]) // touching one may evict another
+	calls = calls && len(e.lost) < lostLimit    // else nothing of theirs costs anything, or nobody has counted for long
+	// First all that is to be known of the runs, then that they are told again.
+	var again []*entry
+	for _, en := range held {
+		if calls {
+			l.beside = append(l.beside, en.run.Snapshot())
+			if en.caveats&billing.AttributionSuspect == 0 {
+				// The call is one of theirs, or nobody's: neither's total is exact.
+				en.caveats |= billing.AttributionSuspect
+				again = append(again, en)
+			}
+		}
+		if en.run.Len() <= rootScan {
+			for i := range facts {
+				if en.run.HasChild(facts[i].Key) {
+					en.run.Outside(facts[i].Key)
+				}
+			}
 		}
 	}
-	if !calls || len(e.lost) >= lostLimit { // nothing of theirs costs anything, or nobody has counted for long
-		return
-	}
-	for _, en := range slices.Clone(runs) { // touching one may evict another
-		l.beside = append(l.beside, en.run.Snapshot())
-		// The call is one of theirs, or nobody's: neither's total is exact.
-		if en.isHeld() && en.caveats&billing.AttributionSuspect == 0 {
-			en.caveats |= billing.AttributionSuspect
+	for _, en := range again {
+		if en.isHeld() {
 			e.touch(en, now, tally)
 		}
 	}
-	e.lost = append(e.lost, l)
-}
-
-// showRoots notes that a span belongs to no run: a run with a span beneath it
-// has its root there.
-func (e *Engine) showRoots(t *strayTrace, parent run.SpanKey, now time.Time, tally *Tally) {
-	for _, en := range slices.Clone(t.tenant.traces[t.id]) { // touching one may evict another
-		if en.run.Len() <= rootScan && en.run.HasChild(parent) {
-			en.run.Outside(parent)
-			e.seeRootBeneath(en, parent, now, tally)
+	for _, en := range held {
+		for i := range facts {
+			e.seeRootBeneath(en, facts[i].Key, now, tally)
 		}
+	}
+	if calls {
+		e.lost = append(e.lost, l)
 	}
 }
 

@@ -86,10 +86,11 @@ func (e *Engine) close(en *entry, now time.Time) {
 	e.hold(en, now, &e.aside)
 }
 
-// endLate ends a late window. A run with calls is held on for as long as
-// another run of one of its traces is: that one may repeat them.
+// endLate ends a late window. A run is held on for as long as another run of
+// one of its traces is: that one may repeat its calls, or those of a third that
+// this one joins it to.
 func (e *Engine) endLate(en *entry, now time.Time) {
-	if until := e.heldBeside(en, now); en.hasCalls && until.After(now) {
+	if until := e.heldBeside(en, now); until.After(now) {
 		e.deadlines.set(en, until)
 		return
 	}
@@ -164,6 +165,9 @@ func (e *Engine) remember(jobs []job, now time.Time) {
 	}
 	e.shrink(now, &e.aside)
 	e.releaseIdle()
+	if len(e.evicted) > 0 {
+		e.awake()
+	}
 }
 
 // account tells what became of spans aside from any batch, and what those cost
