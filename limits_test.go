@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"strconv"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"testing/synctest"
@@ -251,8 +252,11 @@ func isSummaries(td ptrace.Traces) bool {
 // TestTenantsMetadataGoesOnWithItsSummaries (contract, section 8).
 func TestTenantsMetadataGoesOnWithItsSummaries(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
+		var mu sync.Mutex // several tenants' summaries go out at once
 		got := map[string][]string{}
 		next, err := consumer.NewTraces(func(ctx context.Context, td ptrace.Traces) error {
+			mu.Lock()
+			defer mu.Unlock()
 			if isSummaries(td) {
 				m := client.FromContext(ctx).Metadata
 				spans := td.ResourceSpans().At(0).ScopeSpans().At(0).Spans()
