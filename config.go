@@ -48,6 +48,8 @@ type Config struct {
 	Outcome OutcomeConfig `mapstructure:"outcome"`
 	// Cost says where the cost of a call comes from.
 	Cost CostConfig `mapstructure:"cost"`
+	// Events sums up what all runs of an event come to.
+	Events EventsConfig `mapstructure:"events"`
 	// MetadataKeys are the keys of the client metadata, such as HTTP headers,
 	// that keep tenants apart and are passed on with their summaries. Letter
 	// case does not matter.
@@ -69,6 +71,23 @@ type InheritConfig struct {
 	// MaxSpans is how many spans may wait. Over it the trace that has been
 	// quiet for longest is decided early.
 	MaxSpans int `mapstructure:"max_spans"`
+
+	_ struct{}
+}
+
+// EventsConfig says when events are summed up, and for how long they are kept.
+type EventsConfig struct {
+	// Enabled makes event summaries.
+	Enabled bool `mapstructure:"enabled"`
+	// QuietPeriod is how long no run of the event must have been summarised, and
+	// none be open, before the event is.
+	QuietPeriod time.Duration `mapstructure:"quiet_period"`
+	// Retain is how long a told event is kept. A run or an outcome that comes in
+	// it raises a revision; what comes after it begins a new part.
+	Retain time.Duration `mapstructure:"retain"`
+	// MaxEvents is how many may be held. Over it the one that has been quiet for
+	// longest is told early and let go.
+	MaxEvents int `mapstructure:"max_events"`
 
 	_ struct{}
 }
@@ -196,6 +215,7 @@ func createDefaultConfig() component.Config {
 		LateWindow:  10 * time.Minute,
 		Cost:        CostConfig{Prefer: string(cost.Trusted), RateCard: RateCardConfig{ReloadInterval: time.Minute}},
 		Inherit:     InheritConfig{Enabled: true, QuietPeriod: 30 * time.Second, MaxSpans: 1_000_000},
+		Events:      EventsConfig{Enabled: true, QuietPeriod: time.Minute, Retain: time.Hour, MaxEvents: 100_000},
 		Limits:      LimitsConfig{OpenRuns: 100_000, LateRuns: 500_000, SpansPerRun: 100_000, MemoryMiB: 512, Tenants: 1000},
 		Attributes: AttributesConfig{
 			RunID:           botanu.RunID,
@@ -247,6 +267,8 @@ func (c *Config) validateTimes() error {
 		{"max_duration", c.MaxDuration, durationLeast},
 		{"late_window", c.LateWindow, 0},
 		{"inherit::quiet_period", c.Inherit.QuietPeriod, durationLeast},
+		{"events::quiet_period", c.Events.QuietPeriod, durationLeast},
+		{"events::retain", c.Events.Retain, 0},
 	} {
 		if f.value < f.least || f.value > durationMost {
 			errs = append(errs, fmt.Errorf("%s: %v is out of range; give a duration from %v to %v, such as \"30s\"", f.name, f.value, f.least, durationMost))
@@ -271,6 +293,7 @@ func (c *Config) validateLimits() error {
 		{"limits::spans_per_run", c.Limits.SpansPerRun, 1},
 		{"limits::memory_mib", c.Limits.MemoryMiB, 1},
 		{"limits::tenants", c.Limits.Tenants, 1},
+		{"events::max_events", c.Events.MaxEvents, 1},
 	} {
 		if f.value < f.least {
 			errs = append(errs, fmt.Errorf("%s: %d is too few; give at least %d", f.name, f.value, f.least))
@@ -314,11 +337,11 @@ func (a *AttributesConfig) validate() error {
 // meaning of their own.
 func reserved(key string) bool {
 	return key == botanu.RunID || slices.Contains(run.FieldNames[:], key) ||
-		strings.HasPrefix(key, "botanu.run.") || strings.HasPrefix(key, "botanu.outcome.")
+		strings.HasPrefix(key, "botanu.run.") || strings.HasPrefix(key, "botanu.event.") || strings.HasPrefix(key, "botanu.outcome.")
 }
 
 // kept are the attributes without which a consumer cannot tell summaries apart.
-var kept = []string{botanu.RunID, botanu.Part, botanu.Revision}
+var kept = []string{botanu.RunID, botanu.Part, botanu.Revision, botanu.EventID, botanu.EventPart, botanu.EventRevision}
 
 func (c *Config) validateLists() error {
 	var errs []error
@@ -413,6 +436,7 @@ func (c *Config) engine() engine.Config {
 	return engine.Config{
 		QuietPeriod: c.QuietPeriod, IdleTimeout: c.IdleTimeout, MaxDuration: c.MaxDuration, LateWindow: c.LateWindow,
 		Inherit: c.Inherit.Enabled, InheritQuiet: c.Inherit.QuietPeriod, InheritSpans: c.Inherit.MaxSpans,
+		Events: c.Events.Enabled, EventQuiet: c.Events.QuietPeriod, EventRetain: c.Events.Retain, MaxEvents: c.Events.MaxEvents,
 		OpenRuns: c.Limits.OpenRuns, LateRuns: c.Limits.LateRuns, SpansPerRun: c.Limits.SpansPerRun,
 		Tenants: c.Limits.Tenants, Memory: c.Limits.bytes(),
 		Summary: run.Options{Explain: c.Cost.Explain, Prefer: cost.Prefer(c.Cost.Prefer)},

@@ -22,7 +22,6 @@ import (
 	"github.com/runrollup/runrollupprocessor/internal/engine"
 	"github.com/runrollup/runrollupprocessor/internal/metadata"
 	"github.com/runrollup/runrollupprocessor/internal/ratecard"
-	"github.com/runrollup/runrollupprocessor/internal/run"
 )
 
 // pageOf is the page of a started engine.
@@ -32,7 +31,7 @@ func pageOf(t *testing.T) (*runsPage, *engine.Engine) {
 	require.NoError(t, err)
 	config := c.engine()
 	config.Extract.Card = card
-	sink := func(_ context.Context, _ [][]string, list []run.Summary) (int, error) { return len(list), nil }
+	sink := func(_ context.Context, _ [][]string, list []engine.Summary) (int, error) { return len(list), nil }
 	e := engine.New(config, sink, func(context.Context, engine.Tally) {})
 	e.Start()
 	t.Cleanup(func() { _ = e.Shutdown(t.Context()) })

@@ -51,7 +51,7 @@ func newProcessor(set processor.Settings, c *Config, next consumer.Traces) (*rol
 	config.Extract.Card = card.inForce.Load()
 	p.engine = engine.New(config, p.emit, func(ctx context.Context, t engine.Tally) { p.metrics.observed(ctx, t) })
 	p.page = newRunsPage(c, set.ID, p.engine, set.Logger)
-	p.metrics, err = newTelemetry(set.TelemetrySettings, p.engine, card, c.Limits, c.Inherit)
+	p.metrics, err = newTelemetry(set.TelemetrySettings, p.engine, card, c)
 	return p, err
 }
 
@@ -66,7 +66,7 @@ func (p *rollupProcessor) observe(ctx context.Context, td ptrace.Traces) (ptrace
 
 // emit sends as many of the summaries of one tenant down the pipeline as go
 // into one batch, and says how many these are.
-func (p *rollupProcessor) emit(ctx context.Context, metadata [][]string, summaries []run.Summary) (int, error) {
+func (p *rollupProcessor) emit(ctx context.Context, metadata [][]string, summaries []engine.Summary) (int, error) {
 	td, n := p.spans.traces(summaries)
 	summaries = summaries[:n]
 	err := p.next.ConsumeTraces(p.tenants.with(ctx, metadata), td)
@@ -75,10 +75,9 @@ func (p *rollupProcessor) emit(ctx context.Context, metadata [][]string, summari
 		p.metrics.emitted(ctx, summaries)
 	case consumererror.IsPermanent(err) && n > 1: // smaller batches are tried
 	case consumererror.IsPermanent(err):
-		p.logger.Error("The next component rejected a run summary for good; it is lost.",
-			zap.String("run_id", summaries[0].RunID), zap.Error(err))
+		p.logger.Error("The next component rejected a summary for good; it is lost.", append(named(summaries[0]), zap.Error(err))...)
 	default:
-		p.logger.Warn("The next component refused run summaries for now; they are sent again.",
+		p.logger.Warn("The next component refused summaries for now; they are sent again.",
 			zap.Int("summaries", len(summaries)), zap.Error(err))
 	}
 	return n, err
@@ -109,4 +108,12 @@ func (p *rollupProcessor) shutdown(ctx context.Context) error {
 	err := p.engine.Shutdown(ctx)
 	p.metrics.shutdown()
 	return err
+}
+
+// named says whose summary it is.
+func named(s engine.Summary) []zap.Field {
+	if s.Run != nil {
+		return []zap.Field{zap.String("run_id", s.Run.RunID)}
+	}
+	return []zap.Field{zap.String("event_id", s.Event.Identity[run.Event])}
 }

@@ -14,6 +14,7 @@ import (
 	"github.com/runrollup/runrollupprocessor/internal/billing"
 	"github.com/runrollup/runrollupprocessor/internal/botanu"
 	"github.com/runrollup/runrollupprocessor/internal/cost"
+	"github.com/runrollup/runrollupprocessor/internal/engine"
 	"github.com/runrollup/runrollupprocessor/internal/outcome"
 	"github.com/runrollup/runrollupprocessor/internal/run"
 	"github.com/runrollup/runrollupprocessor/internal/usage"
@@ -160,15 +161,15 @@ func BenchmarkDuplicates(b *testing.B) {
 }
 
 // benchSummaries are what the runs of a batch amount to.
-func benchSummaries() []run.Summary {
-	list := make([]run.Summary, benchRuns)
+func benchSummaries() []engine.Summary {
+	list := make([]engine.Summary, benchRuns)
 	for i := range list {
 		account := cost.Account{
 			Calls: 3, Known: true, Total: 17_340_000_000, Tokens: usage.Tokens{Input: 528, CacheRead: 3072, Output: 1020},
 			Parts: cost.Parts{Input: 1_320_000_000, Output: 10_200_000_000, CacheRead: 5_820_000_000},
 		}
 		models := []cost.Model{{Provider: "openai", Name: "gpt-4o-2024-08-06", Account: account}}
-		list[i] = run.Summary{
+		list[i].Run = &run.Summary{
 			RunID: "018f6f3e-7c1a-7000-8000-" + strconv.Itoa(100_000_000_000+i), Completion: run.RootEnded,
 			Anchor: run.SpanKey{Trace: [16]byte{1, byte(i)}, Span: [8]byte{1, byte(i)}},
 			Start:  1_763_800_000_000_000_000, End: 1_763_800_001_000_000_000,

@@ -30,6 +30,7 @@ import (
 	"go.yaml.in/yaml/v3"
 
 	"github.com/runrollup/runrollupprocessor/internal/botanu"
+	"github.com/runrollup/runrollupprocessor/internal/engine"
 	"github.com/runrollup/runrollupprocessor/internal/metadata"
 	"github.com/runrollup/runrollupprocessor/internal/run"
 )
@@ -388,10 +389,10 @@ func TestSameIDInTwoPipelines(t *testing.T) {
 // TestBatchesStayWithinTheirBound of bytes, and hold at least one summary.
 func TestBatchesStayWithinTheirBound(t *testing.T) {
 	w := newSpanWriter(pcommon.NewResource(), createDefaultConfig().(*Config))
-	summaries := make([]run.Summary, 40)
+	summaries := make([]engine.Summary, 40)
 	for i := range summaries {
-		summaries[i] = run.Summary{RunID: fmt.Sprint(i)}
-		summaries[i].Root = &run.Root{Copied: []run.Attribute{{Key: "k", Value: strings.Repeat("x", 100_000)}}}
+		summaries[i].Run = &run.Summary{RunID: fmt.Sprint(i)}
+		summaries[i].Run.Root = &run.Root{Copied: []run.Attribute{{Key: "k", Value: strings.Repeat("x", 100_000)}}}
 	}
 	sent := 0
 	for sent < len(summaries) {
@@ -401,7 +402,7 @@ func TestBatchesStayWithinTheirBound(t *testing.T) {
 		assert.LessOrEqual(t, (&ptrace.ProtoMarshaler{}).TracesSize(td), batchBytes)
 		sent += n
 	}
-	summaries[0].Root.Copied[0].Value = strings.Repeat("x", 2*batchBytes)
+	summaries[0].Run.Root.Copied[0].Value = strings.Repeat("x", 2*batchBytes)
 	td, n := w.traces(summaries)
 	assert.Equal(t, []int{1, 1}, []int{n, td.SpanCount()})
 }

@@ -13,7 +13,6 @@ import (
 	"github.com/runrollup/runrollupprocessor/internal/engine"
 	"github.com/runrollup/runrollupprocessor/internal/extract"
 	"github.com/runrollup/runrollupprocessor/internal/metadata"
-	"github.com/runrollup/runrollupprocessor/internal/run"
 )
 
 // telemetry is what the processor says of itself. documentation.md lists it.
@@ -31,7 +30,7 @@ type telemetry struct {
 // come from clients.
 const modelLimitOwn = 100
 
-func newTelemetry(set component.TelemetrySettings, e *engine.Engine, card *cardFile, limits LimitsConfig, inherit InheritConfig) (*telemetry, error) {
+func newTelemetry(set component.TelemetrySettings, e *engine.Engine, card *cardFile, c *Config) (*telemetry, error) {
 	b, err := metadata.NewTelemetryBuilder(set)
 	if err != nil {
 		return nil, err
@@ -54,15 +53,17 @@ func newTelemetry(set component.TelemetrySettings, e *engine.Engine, card *cardF
 		read     func() int64
 	}{
 		{b.RegisterProcessorRunRollupOpenRunsCallback, func() int64 { return int64(e.Gauges().Open) }},
-		{b.RegisterProcessorRunRollupOpenRunsLimitCallback, func() int64 { return int64(limits.OpenRuns) }},
+		{b.RegisterProcessorRunRollupOpenRunsLimitCallback, func() int64 { return int64(c.Limits.OpenRuns) }},
 		{b.RegisterProcessorRunRollupLateRunsCallback, func() int64 { return int64(e.Gauges().Late) }},
-		{b.RegisterProcessorRunRollupLateRunsLimitCallback, func() int64 { return int64(limits.LateRuns) }},
+		{b.RegisterProcessorRunRollupLateRunsLimitCallback, func() int64 { return int64(c.Limits.LateRuns) }},
+		{b.RegisterProcessorRunRollupEventsCallback, func() int64 { return int64(e.Gauges().Events) }},
+		{b.RegisterProcessorRunRollupEventsLimitCallback, func() int64 { return int64(c.Events.MaxEvents) }},
 		{b.RegisterProcessorRunRollupTenantsCallback, func() int64 { return int64(e.Gauges().Tenants) }},
-		{b.RegisterProcessorRunRollupTenantsLimitCallback, func() int64 { return int64(limits.Tenants) }},
+		{b.RegisterProcessorRunRollupTenantsLimitCallback, func() int64 { return int64(c.Limits.Tenants) }},
 		{b.RegisterProcessorRunRollupStateBytesCallback, func() int64 { return int64(e.Gauges().Bytes) }},
-		{b.RegisterProcessorRunRollupStateBytesLimitCallback, func() int64 { return int64(limits.bytes()) }},
+		{b.RegisterProcessorRunRollupStateBytesLimitCallback, func() int64 { return int64(c.Limits.bytes()) }},
 		{b.RegisterProcessorRunRollupSpansWaitingCallback, func() int64 { return int64(e.Gauges().Waiting) }},
-		{b.RegisterProcessorRunRollupSpansWaitingLimitCallback, func() int64 { return int64(inherit.MaxSpans) }},
+		{b.RegisterProcessorRunRollupSpansWaitingLimitCallback, func() int64 { return int64(c.Inherit.MaxSpans) }},
 		{b.RegisterProcessorRunRollupSummariesPendingCallback, func() int64 { return int64(e.Gauges().Pending) }},
 		{b.RegisterProcessorRunRollupSummariesRejectedCallback, func() int64 { return e.Gauges().Rejected }},
 		{b.RegisterProcessorRunRollupRateCardReloadsCallback, card.reloads.Load},
@@ -90,6 +91,8 @@ func (t *telemetry) observed(ctx context.Context, tally engine.Tally) {
 	add(ctx, t.builder.ProcessorRunRollupSpansOverLimit, tally.Full)
 	add(ctx, t.builder.ProcessorRunRollupSummariesSeen, tally.Summaries)
 	add(ctx, t.builder.ProcessorRunRollupLateWindowsCutShort, tally.CutShort)
+	add(ctx, t.builder.ProcessorRunRollupEventsClosedEarly, tally.EventsClosed)
+	add(ctx, t.builder.ProcessorRunRollupEventOutcomes, tally.EventClaims)
 	add(ctx, t.builder.ProcessorRunRollupSpansInherited, tally.Inherited)
 	add(ctx, t.builder.ProcessorRunRollupSpansUnattributed, tally.Unattributed)
 	add(ctx, t.builder.ProcessorRunRollupTracesDecidedEarly, tally.DecidedEarly)
@@ -111,9 +114,13 @@ func (t *telemetry) took(ctx context.Context, d time.Duration) {
 }
 
 // emitted counts summaries that the next component has taken.
-func (t *telemetry) emitted(ctx context.Context, summaries []run.Summary) {
+func (t *telemetry) emitted(ctx context.Context, summaries []engine.Summary) {
 	for i := range summaries {
-		s := &summaries[i]
+		if ev := summaries[i].Event; ev != nil {
+			t.builder.ProcessorRunRollupEventSummaries.Add(ctx, 1, metric.WithAttributes(attribute.Bool("revised", ev.Revision > 0)))
+			continue
+		}
+		s := summaries[i].Run
 		t.builder.ProcessorRunRollupSummaries.Add(ctx, 1, metric.WithAttributes(
 			attribute.String("completion", string(s.Completion)), attribute.Bool("revised", s.Revision > 0)))
 		for m := range s.ModelIncrease {

@@ -125,6 +125,34 @@ const (
 	Revision   = "botanu.run.revision"
 )
 
+// What an event summary adds.
+const (
+	EventCostTotal      = "botanu.event.cost.total"
+	EventCostTotalExact = "botanu.event.cost.total_exact"
+	EventCostIncrease   = "botanu.event.cost.increase_exact"
+	EventCostAccuracy   = "botanu.event.cost.accuracy"
+	EventCostCaveats    = "botanu.event.cost.caveats"
+	// EventCostUnsuccessful is what went into attempts that did not succeed.
+	EventCostUnsuccessful      = "botanu.event.cost.unsuccessful"
+	EventCostUnsuccessfulExact = "botanu.event.cost.unsuccessful_exact"
+
+	EventRuns           = "botanu.event.runs"
+	EventAttempts       = "botanu.event.attempts"
+	EventOtherWorkflows = "botanu.event.other_workflows" // top-level runs of workflows that began later
+	EventPart           = "botanu.event.part"
+	EventRevision       = "botanu.event.revision"
+	EventDuration       = "botanu.event.duration_ms"
+
+	EventLLMCalls            = "botanu.event.llm.calls"
+	EventLLMUnpricedCalls    = "botanu.event.llm.unpriced_calls"
+	EventTokensInput         = "botanu.event.tokens.input"
+	EventTokensInputUncached = "botanu.event.tokens.input_uncached"
+	EventTokensCacheRead     = "botanu.event.tokens.cache_read"
+	EventTokensCacheWrite    = "botanu.event.tokens.cache_write"
+	EventTokensOutput        = "botanu.event.tokens.output"
+	EventTokensReasoning     = "botanu.event.tokens.reasoning"
+)
+
 // Attributes of the span event [ModelUsage]. The increases restate what a
 // revision adds to the part's last one.
 const (

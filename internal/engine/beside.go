@@ -86,7 +86,7 @@ func (e *Engine) seeRootBeneath(en *entry, parent run.SpanKey, now time.Time, ta
 	if en.isLate {
 		e.touch(en, now, tally)
 	} else {
-		e.deadlines.set(en, e.dueAt(en))
+		e.deadlines.set(&en.timer, e.dueAt(en))
 	}
 }
 
@@ -119,7 +119,7 @@ func (t *tenant) beside(en *entry) iter.Seq[*entry] {
 // it is known; zero where there is none.
 func (e *Engine) heldBeside(en *entry, now time.Time) (until time.Time) {
 	for other := range en.tenant.beside(en) {
-		end := other.due
+		end := other.timer.due
 		if !other.isLate {
 			end = now.Add(e.config.LateWindow)
 		}

@@ -5,7 +5,17 @@ import (
 	"time"
 )
 
-// deadlines knows which run is due next. It has no clock.
+// timer is a run's or an event's place among the deadlines.
+type timer struct {
+	run   *entry // either
+	event *eventEntry
+
+	due       time.Time // when something is to be done with it
+	scheduled time.Time // its time in the queue: due, or earlier
+	place     int       // in the queue; -1 where it is not queued
+}
+
+// deadlines knows which run or event is due next. It has no clock.
 //
 // A deadline moves with every batch of a run, nearly always further away. A
 // run that has moved away keeps its place until that comes up, and is put in
@@ -13,7 +23,7 @@ import (
 type deadlines struct{ order byDue }
 
 // set makes e due at t.
-func (d *deadlines) set(e *entry, t time.Time) {
+func (d *deadlines) set(e *timer, t time.Time) {
 	e.due = t
 	switch {
 	case e.place < 0:
@@ -26,14 +36,14 @@ func (d *deadlines) set(e *entry, t time.Time) {
 }
 
 // remove forgets e.
-func (d *deadlines) remove(e *entry) {
+func (d *deadlines) remove(e *timer) {
 	if e.place >= 0 {
 		heap.Remove(&d.order, e.place)
 	}
 }
 
-// popDue takes out one run that is due by now; nil where there is none.
-func (d *deadlines) popDue(now time.Time) *entry {
+// popDue takes out one that is due by now; nil where there is none.
+func (d *deadlines) popDue(now time.Time) *timer {
 	for len(d.order) > 0 && !d.order[0].scheduled.After(now) {
 		e := d.order[0]
 		if e.due.After(now) {
@@ -47,8 +57,8 @@ func (d *deadlines) popDue(now time.Time) *entry {
 	return nil
 }
 
-// byDue is a heap of entries by their scheduled time.
-type byDue []*entry
+// byDue is a heap of timers by their scheduled time.
+type byDue []*timer
 
 func (q byDue) Len() int           { return len(q) }
 func (q byDue) Less(i, j int) bool { return q[i].scheduled.Before(q[j].scheduled) }
@@ -57,7 +67,7 @@ func (q byDue) Swap(i, j int) {
 	q[i].place, q[j].place = i, j
 }
 func (q *byDue) Push(x any) {
-	e := x.(*entry)
+	e := x.(*timer)
 	e.place = len(*q)
 	*q = append(*q, e)
 }

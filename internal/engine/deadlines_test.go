@@ -12,7 +12,7 @@ func at(seconds int) time.Time { return time.Unix(int64(seconds), 0) }
 
 func TestDeadlineIsDueAtItsTimeAndNotBefore(t *testing.T) {
 	var d deadlines
-	e := &entry{place: -1}
+	e := &timer{place: -1}
 	d.set(e, at(10))
 	require.Nil(t, d.popDue(at(9)))
 	require.Same(t, e, d.popDue(at(10)))
@@ -25,10 +25,10 @@ func TestDeadlinesAgainstPlainModel(t *testing.T) {
 	for seed := range uint64(200) {
 		r := rand.New(rand.NewPCG(seed, 3))
 		var d deadlines
-		model := map[*entry]time.Time{}
-		entries := make([]*entry, 20)
+		model := map[*timer]time.Time{}
+		entries := make([]*timer, 20)
 		for i := range entries {
-			entries[i] = &entry{place: -1}
+			entries[i] = &timer{place: -1}
 		}
 		now := 0
 		for range 300 {

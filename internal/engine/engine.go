@@ -18,6 +18,7 @@ import (
 
 	"github.com/runrollup/runrollupprocessor/internal/extract"
 	"github.com/runrollup/runrollupprocessor/internal/ratecard"
+	"github.com/runrollup/runrollupprocessor/internal/run"
 )
 
 // Engine rolls spans up into runs.
@@ -41,6 +42,7 @@ type Engine struct {
 	held      held
 	evicted   []job
 	strays    strays
+	dueEvents []*eventEntry
 	lost      []lost // decided, and not yet counted
 	aside     Tally  // what became of spans aside from any batch
 
@@ -74,7 +76,7 @@ func New(config Config, emit Emit, tell func(context.Context, Tally)) *Engine {
 func (e *Engine) UseCard(card *ratecard.Card) {
 	config := e.config.Extract
 	config.Card = card
-	config.Unowned = e.config.Inherit
+	config.Unowned = e.config.Inherit || e.config.Events // an outcome can come without a run
 	x := extract.New(config)
 	e.intake.Store(&intake{extract: x, batches: sync.Pool{New: func() any { return x.NewBatch() }}})
 }
@@ -111,8 +113,10 @@ func (e *Engine) takeIn(facts []extract.Owned, key string, metadata [][]string, 
 		}
 		if f := &facts[i]; f.Run != "" {
 			e.fold(t, f, now, tally)
-		} else {
+		} else if e.config.Inherit {
 			e.stray(t, f, now, tally)
+		} else {
+			e.claimsOf(t, []run.Fact{f.Fact}, now, tally)
 		}
 		e.shrink(now, tally)
 	}

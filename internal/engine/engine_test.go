@@ -16,6 +16,7 @@ import (
 	"go.opentelemetry.io/collector/pdata/ptrace"
 
 	"github.com/runrollup/runrollupprocessor/internal/botanu"
+	"github.com/runrollup/runrollupprocessor/internal/event"
 	"github.com/runrollup/runrollupprocessor/internal/extract"
 	"github.com/runrollup/runrollupprocessor/internal/outcome"
 	"github.com/runrollup/runrollupprocessor/internal/ratecard"
@@ -26,6 +27,7 @@ import (
 type sink struct {
 	mu        sync.Mutex // guards everything declared below
 	summaries []run.Summary
+	events    []event.Summary
 	refuse    error
 	culprit   string // a run whose summary is refused for good
 	calls     int
@@ -43,7 +45,7 @@ func (s *sink) tell(_ context.Context, t Tally) {
 	s.aside.Lost.Cost += t.Lost.Cost
 }
 
-func (s *sink) emit(_ context.Context, metadata [][]string, summaries []run.Summary) (int, error) {
+func (s *sink) emit(_ context.Context, metadata [][]string, summaries []Summary) (int, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.calls++
@@ -51,11 +53,17 @@ func (s *sink) emit(_ context.Context, metadata [][]string, summaries []run.Summ
 		return len(summaries), s.refuse
 	}
 	for i := range summaries {
-		if s.culprit != "" && summaries[i].RunID == s.culprit {
+		if r := summaries[i].Run; s.culprit != "" && r != nil && r.RunID == s.culprit {
 			return len(summaries), consumererror.NewPermanent(errors.New("not this one"))
 		}
 	}
-	s.summaries = append(s.summaries, summaries...)
+	for _, summary := range summaries {
+		if summary.Run != nil {
+			s.summaries = append(s.summaries, *summary.Run)
+		} else {
+			s.events = append(s.events, *summary.Event)
+		}
+	}
 	s.metadata = append(s.metadata, metadata)
 	return len(summaries), nil
 }
@@ -401,7 +409,7 @@ func TestNoLockIsHeldDownstream(t *testing.T) {
 	config := testConfig(t)
 	synctest.Test(t, func(t *testing.T) {
 		hang := make(chan struct{})
-		e := New(config, func(_ context.Context, _ [][]string, summaries []run.Summary) (int, error) {
+		e := New(config, func(_ context.Context, _ [][]string, summaries []Summary) (int, error) {
 			<-hang
 			return len(summaries), nil
 		}, (&sink{}).tell)

@@ -10,13 +10,17 @@ import (
 // held is how much is held, over all tenants.
 type held struct {
 	open, late                                     int // runs
+	events                                         int
 	openBytes, lateBytes, strayBytes, evictedBytes int // about
+	eventBytes                                     int
 	tenantBytes                                    int
 }
 
 // bytes is about how much memory is held for runs, without what waits to be
 // sent.
-func (h *held) bytes() int { return h.openBytes + h.lateBytes + h.strayBytes + h.tenantBytes }
+func (h *held) bytes() int {
+	return h.openBytes + h.lateBytes + h.eventBytes + h.strayBytes + h.tenantBytes
+}
 
 // Limit is one that runs are evicted to stay within.
 type Limit uint8
@@ -25,11 +29,12 @@ const (
 	ByOpenRuns Limit = iota
 	ByMemory
 	ByTenants
+	ByEvents
 	Limits // how many there are
 )
 
 // LimitNames are the configuration keys of the limits.
-var LimitNames = [Limits]string{ByOpenRuns: "open_runs", ByMemory: "memory_mib", ByTenants: "tenants"}
+var LimitNames = [Limits]string{ByOpenRuns: "open_runs", ByMemory: "memory_mib", ByTenants: "tenants", ByEvents: "max_events"}
 
 // makeRoom lets the open run that has been quiet for longest go, of the tenant
 // that holds most of them, where one more would be too many.
@@ -50,15 +55,13 @@ func (e *Engine) makeLateRoom(tally *Tally) {
 }
 
 // shrink keeps the memory within its limit, doing the least harmful first
-// (contract, section 8): late windows are cut short, of which no total
-// suffers; then spans that name no run are decided early, if they are most of
+// (contract, section 8): late windows and the retention of events are cut
+// short, of which no total suffers; then spans that name no run are decided early, if they are most of
 // what is held; then runs are evicted.
 func (e *Engine) shrink(now time.Time, tally *Tally) {
 	for e.held.bytes() > e.config.heldBytes() {
 		switch {
-		case e.held.late > 0:
-			t := e.most(func(t *tenant) int { return t.lateBytes })
-			e.cutShort(t.late.Front().Value.(*entry), tally)
+		case e.shorten(now, tally):
 		case e.held.strayBytes > e.held.openBytes:
 			e.decide(e.strays.byQuiet.Front().Value.(*strayTrace), now, tally)
 			tally.DecidedEarly++
@@ -71,18 +74,33 @@ func (e *Engine) shrink(now time.Time, tally *Tally) {
 	}
 }
 
-// yield makes room for summaries that wait for the next component, as far as
-// late windows give it: a summary that is given up is lost, and they are not.
-func (e *Engine) yield(unsent int, tally *Tally) {
-	for e.held.bytes()+unsent > e.config.Memory && e.held.late > 0 {
+// shorten lets go of what is kept for what may come later: an event or a
+// summarised run, whichever of them take more, of the tenant that holds most.
+// It reports whether there was any.
+func (e *Engine) shorten(now time.Time, tally *Tally) bool {
+	switch {
+	case e.held.events > 0 && (e.held.late == 0 || e.held.eventBytes > e.held.lateBytes):
+		t := e.most(func(t *tenant) int { return t.eventBytes })
+		e.closeEvent(t.byTouch.Front().Value.(*eventEntry), now, tally)
+	case e.held.late > 0:
 		t := e.most(func(t *tenant) int { return t.lateBytes })
 		e.cutShort(t.late.Front().Value.(*entry), tally)
+	default:
+		return false
+	}
+	return true
+}
+
+// yield makes room for summaries that wait for the next component, as far as
+// late windows give it: a summary that is given up is lost, and they are not.
+func (e *Engine) yield(unsent int, now time.Time, tally *Tally) {
+	for e.held.bytes()+unsent > e.config.Memory && e.shorten(now, tally) {
 	}
 }
 
 // room is how many bytes summaries may take that wait.
 func (e *Engine) room() int {
-	firm := e.held.bytes() + e.held.evictedBytes - e.held.lateBytes
+	firm := e.held.bytes() + e.held.evictedBytes - e.held.lateBytes - e.held.eventBytes
 	return max(e.config.Memory-e.config.heldBytes(), e.config.Memory-firm)
 }
 

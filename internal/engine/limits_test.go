@@ -14,7 +14,6 @@ import (
 	"go.opentelemetry.io/collector/pdata/ptrace"
 
 	"github.com/runrollup/runrollupprocessor/internal/botanu"
-	"github.com/runrollup/runrollupprocessor/internal/run"
 )
 
 // tenantNamed is the metadata of a sender.
@@ -216,7 +215,7 @@ func TestRefusalOfOneTenantKeepsNoOtherWaiting(t *testing.T) {
 	config := testConfig(t)
 	synctest.Test(t, func(t *testing.T) {
 		s := &sink{}
-		e := New(config, func(ctx context.Context, metadata [][]string, list []run.Summary) (int, error) {
+		e := New(config, func(ctx context.Context, metadata [][]string, list []Summary) (int, error) {
 			if metadata[0][0] == "refused" {
 				return len(list), errors.New("not yours")
 			}
@@ -241,7 +240,7 @@ func TestHangOfOneTenantKeepsNoOtherWaiting(t *testing.T) {
 	config.Tenants = 100
 	synctest.Test(t, func(t *testing.T) {
 		s := &sink{}
-		e := New(config, func(ctx context.Context, metadata [][]string, list []run.Summary) (int, error) {
+		e := New(config, func(ctx context.Context, metadata [][]string, list []Summary) (int, error) {
 			if metadata[0][0] != "taken" {
 				<-ctx.Done()
 				return len(list), ctx.Err()

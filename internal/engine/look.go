@@ -13,6 +13,7 @@ type Gauges struct {
 	Open, Late     int // runs
 	Waiting        int // spans that name no run
 	Tenants        int
+	Events         int
 	Bytes          int // about, of all of it
 	Pending        int // summaries that the next component has not taken
 	Rejected       int64
@@ -23,7 +24,7 @@ type Gauges struct {
 func (e *Engine) Gauges() Gauges {
 	e.mu.Lock()
 	g := Gauges{
-		Open: e.held.open, Late: e.held.late, Waiting: e.strays.waiting, Tenants: len(e.tenants.byKey),
+		Open: e.held.open, Late: e.held.late, Waiting: e.strays.waiting, Tenants: len(e.tenants.byKey), Events: e.held.events,
 		Bytes: e.held.bytes() + e.held.evictedBytes, EvictedWaiting: len(e.evicted),
 	}
 	e.mu.Unlock()
@@ -104,7 +105,7 @@ func (e *Engine) states(found []*entry) []RunState {
 		s := &states[i]
 		*s = RunState{
 			Metadata: en.tenant.metadata, ID: en.id, Part: en.part, Late: en.isLate, RootSeen: en.rootSeen,
-			Spans: en.run.Len(), Traces: len(en.traces), Began: en.began, LastSpan: en.touched, Due: en.due, Visit: en.revisitAt, Revision: -1,
+			Spans: en.run.Len(), Traces: len(en.traces), Began: en.began, LastSpan: en.touched, Due: en.timer.due, Visit: en.revisitAt, Revision: -1,
 		}
 		if en.told != nil {
 			s.Revision = en.told.Revision

@@ -291,7 +291,7 @@ func (p *play) compareRuns() string {
 			spans      int
 			due        time.Duration
 		}
-		got := state{en.isLate, en.rootSeen, en.run.Len(), en.due.Sub(bubbleStart)}
+		got := state{en.isLate, en.rootSeen, en.run.Len(), en.timer.due.Sub(bubbleStart)}
 		want := state{part.late, part.root, len(part.held), p.model.due(part).Sub(bubbleStart)}
 		if got != want {
 			return fmt.Sprintf("%s is held as %+v, not %+v", part, got, want)
@@ -499,7 +499,11 @@ func (n *nextComponent) how() string {
 	return n.answer.how
 }
 
-func (n *nextComponent) emit(ctx context.Context, metadata [][]string, summaries []run.Summary) (int, error) {
+func (n *nextComponent) emit(ctx context.Context, metadata [][]string, all []Summary) (int, error) {
+	summaries := make([]run.Summary, len(all))
+	for i := range all {
+		summaries[i] = *all[i].Run // the model makes no events
+	}
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	for n.answer.how == hangs {

@@ -10,13 +10,51 @@ import (
 
 	"go.opentelemetry.io/collector/consumer/consumererror"
 
+	"github.com/runrollup/runrollupprocessor/internal/event"
 	"github.com/runrollup/runrollupprocessor/internal/run"
 )
 
 // Emit hands summaries of one tenant to the next component, with the tenant's
 // metadata. It may take fewer than it is given, at least one, and says how
 // many; the error is about those.
-type Emit func(ctx context.Context, metadata [][]string, summaries []run.Summary) (int, error)
+type Emit func(ctx context.Context, metadata [][]string, summaries []Summary) (int, error)
+
+// Summary is one of a run or of an event.
+type Summary struct {
+	Run   *run.Summary // either
+	Event *event.Summary
+}
+
+// same reports whether both are of the same part.
+func (s Summary) same(o Summary) bool {
+	if s.Run != nil {
+		return o.Run != nil && s.Run.Part == o.Run.Part && s.Run.RunID == o.Run.RunID
+	}
+	return o.Event != nil && s.Event.Part == o.Event.Part
+}
+
+func (s Summary) revision() int {
+	if s.Run != nil {
+		return s.Run.Revision
+	}
+	return s.Event.Revision
+}
+
+func (s Summary) bytes() int {
+	if s.Run != nil {
+		return s.Run.Bytes()
+	}
+	return s.Event.Bytes()
+}
+
+// absorb makes s stand for itself and for the revision before it.
+func (s Summary) absorb(old Summary) {
+	if s.Run != nil {
+		s.Run.Absorb(old.Run)
+	} else {
+		s.Event.Absorb(old.Event)
+	}
+}
 
 const (
 	outboxBatch = 200    // summaries handed over at once
@@ -61,7 +99,7 @@ type queue struct {
 
 // letter is a summary that waits.
 type letter struct {
-	summary run.Summary
+	summary Summary
 	bytes   int
 	offered bool // the next component has seen it, whatever it said
 }
@@ -88,7 +126,7 @@ func (o *outbox) size() int {
 // that has not been offered yet; one that has may have arrived whatever became
 // of the offer, so that stays, and the newer one follows it. Over the limits
 // what waits longest is given up, of the tenant of which most waits.
-func (o *outbox) put(t *tenant, s *run.Summary) {
+func (o *outbox) put(t *tenant, s Summary) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	q := o.byTenant[t]
@@ -97,16 +135,16 @@ func (o *outbox) put(t *tenant, s *run.Summary) {
 		o.byTenant[t] = q
 		o.queues = append(o.queues, q)
 	}
-	if s.Revision > 1 { // the first is never left out: consumers count by it
+	if s.revision() > 1 { // the first is never left out: consumers count by it
 		for i := len(q.waiting) - 1; i >= 0; i-- {
-			if old := &q.waiting[i]; old.summary.Part == s.Part && old.summary.RunID == s.RunID && !old.offered && old.summary.Revision > 0 {
-				s.Absorb(&old.summary)
+			if old := &q.waiting[i]; old.summary.same(s) && !old.offered && old.summary.revision() > 0 {
+				s.absorb(old.summary)
 				o.remove(q, i, i+1)
 				break
 			}
 		}
 	}
-	l := letter{summary: *s, bytes: s.Bytes()}
+	l := letter{summary: s, bytes: s.bytes()}
 	q.waiting = append(q.waiting, l)
 	o.pending++
 	o.bytes += l.bytes
@@ -224,7 +262,7 @@ func (o *outbox) isDue(now time.Time) bool {
 }
 
 // batch is what to offer next of a queue; nothing where it is not due.
-func (o *outbox) batch(q *queue, now time.Time) []run.Summary {
+func (o *outbox) batch(q *queue, now time.Time) []Summary {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	if q.err != nil && now.Before(q.retryAt) {
@@ -234,7 +272,7 @@ func (o *outbox) batch(q *queue, now time.Time) []run.Summary {
 		q.offer = outboxBatch
 	}
 	letters := q.waiting[:min(len(q.waiting), q.offer)]
-	batch := make([]run.Summary, len(letters))
+	batch := make([]Summary, len(letters))
 	for i := range letters {
 		letters[i].offered = true
 		batch[i] = letters[i].summary
@@ -243,7 +281,7 @@ func (o *outbox) batch(q *queue, now time.Time) []run.Summary {
 }
 
 // settle does what the next component's answer asks for.
-func (o *outbox) settle(q *queue, offered []run.Summary, err error, now time.Time) {
+func (o *outbox) settle(q *queue, offered []Summary, err error, now time.Time) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	switch {
@@ -264,9 +302,9 @@ func (o *outbox) settle(q *queue, offered []run.Summary, err error, now time.Tim
 		return
 	}
 	// Meanwhile the first of them may have been given up for newer ones.
-	last := &offered[len(offered)-1]
+	last := offered[len(offered)-1]
 	for i := range q.waiting[:min(len(q.waiting), len(offered))] {
-		if s := &q.waiting[i].summary; s.Part == last.Part && s.Revision == last.Revision && s.RunID == last.RunID {
+		if s := q.waiting[i].summary; s.same(last) && s.revision() == last.revision() {
 			o.remove(q, 0, i+1)
 			return
 		}

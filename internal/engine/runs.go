@@ -27,11 +27,12 @@ type entry struct {
 	began     time.Time // arrival of the first span
 	touched   time.Time // arrival of the last change
 	revisitAt time.Time // when the run will have been open for max_duration, again
-
-	due       time.Time // when something is to be done with the run
-	scheduled time.Time // its time in the queue: due, or earlier
-	place     int       // in the queue; -1 where it is not queued
+	timer     timer
 	element   *list.Element
+
+	eventID string      // the first that a span of it named
+	awaited bool        // something of it has not been summarised
+	event   *eventEntry // the event that its last summary was put into
 
 	// told is of the last summary. It changes under both Engine.summarising and
 	// Engine.mu, so that either is enough to read it.
@@ -65,6 +66,7 @@ func (e *Engine) join(t *tenant, f *extract.Owned, now time.Time, tally *Tally) 
 	if !en.rootSeen && len(runs) > 1 {
 		en.rootSeen = hasParent(en, f, runs)
 	}
+	en.nameEvent(f.Identity[run.Event])
 	e.measure(en)
 	e.touch(en, now, tally)
 	if len(runs) > 1 {
@@ -78,14 +80,16 @@ func (e *Engine) touch(en *entry, now time.Time, tally *Tally) {
 	if en.isLate {
 		e.reopen(en, now, tally)
 	}
+	en.await()
 	en.tenant.open.MoveToBack(en.element)
-	e.deadlines.set(en, e.dueAt(en))
+	e.deadlines.set(&en.timer, e.dueAt(en))
 }
 
 // begin opens a run, a new part of it where an earlier one has been let go.
 func (e *Engine) begin(t *tenant, id string, now time.Time, tally *Tally) *entry {
 	e.makeRoom(tally)
-	en := &entry{tenant: t, id: id, part: rand.Uint64(), place: -1, began: now, revisitAt: now.Add(e.config.MaxDuration)}
+	en := &entry{tenant: t, id: id, part: rand.Uint64(), began: now, revisitAt: now.Add(e.config.MaxDuration)}
+	en.timer = timer{run: en, place: -1}
 	en.traces, en.itself[0] = en.oneTrace[:0], en
 	e.putOpen(en)
 	t.runs[id] = en
@@ -115,7 +119,7 @@ func (e *Engine) hold(en *entry, now time.Time, tally *Tally) {
 	en.tenant.lateBytes += en.bytes
 	e.held.late++
 	e.held.lateBytes += en.bytes
-	e.deadlines.set(en, now.Add(e.config.LateWindow))
+	e.deadlines.set(&en.timer, now.Add(e.config.LateWindow))
 }
 
 func (e *Engine) putOpen(en *entry) {
@@ -144,7 +148,8 @@ func (e *Engine) takeOut(en *entry) {
 func (e *Engine) drop(en *entry) {
 	delete(en.tenant.runs, en.id)
 	en.tenant.leave(en)
-	e.deadlines.remove(en)
+	e.deadlines.remove(&en.timer)
+	en.settled()
 	e.takeOut(en)
 	e.mayBeIdle(en.tenant)
 }

@@ -269,7 +269,7 @@ func (e *Engine) decide(t *strayTrace, now time.Time, tally *Tally) {
 	if len(broken)+len(whole) == 0 {
 		return
 	}
-	facts := slices.Concat(broken, whole)
+	facts := e.claimsOf(t.tenant, slices.Concat(broken, whole), now, tally)
 	tally.Unattributed += len(facts)
 	l := lost{}
 	calls := false

@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/runrollup/runrollupprocessor/internal/billing"
+	"github.com/runrollup/runrollupprocessor/internal/event"
 	"github.com/runrollup/runrollupprocessor/internal/run"
 )
 
@@ -16,8 +17,9 @@ type job struct {
 	completion run.Completion
 	caveats    billing.Caveats
 	began      time.Time
-	bytes      int       // of an evicted run
-	told       *run.Told // of the summary, once it is made
+	bytes      int          // of an evicted run
+	told       *run.Told    // of the summary, once it is made; nil where that says nothing new
+	member     event.Member // what its event keeps of the summary
 }
 
 // jobOf is the job to summarise a run as it is now.
@@ -33,7 +35,11 @@ func (e *Engine) jobOf(en *entry, completion run.Completion) job {
 func (e *Engine) summariseDue(ctx context.Context, now time.Time) {
 	e.summarising.Lock()
 	defer e.summarising.Unlock()
-	e.summarise(ctx, e.take(now), now)
+	// The runs first: their events go by their summaries.
+	e.summarise(e.take(now), now)
+	e.summariseEvents(e.takeEvents(now), now)
+	e.outbox.ring()
+	e.account(ctx)
 }
 
 // take collects what is due by now: summaries to make, and windows to end.
@@ -45,7 +51,12 @@ func (e *Engine) take(now time.Time) []job {
 	e.outbox.allow(e.room())
 	// First the jobs, then the end: each may look at the others beside it.
 	var due []*entry
-	for en := e.deadlines.popDue(now); en != nil; en = e.deadlines.popDue(now) {
+	for next := e.deadlines.popDue(now); next != nil; next = e.deadlines.popDue(now) {
+		en := next.run
+		if en == nil {
+			e.dueEvents = append(e.dueEvents, next.event)
+			continue
+		}
 		due = append(due, en)
 		if !en.isLate {
 			jobs = append(jobs, e.jobOf(en, e.completionOf(en, now)))
@@ -78,9 +89,10 @@ func (e *Engine) completionOf(en *entry, now time.Time) run.Completion {
 
 // close leaves a run that is summarised open, held or forgotten.
 func (e *Engine) close(en *entry, now time.Time) {
+	en.settled()
 	if e.completionOf(en, now) == run.MaxDuration { // it stays open, and is revisited
 		en.revisitAt = now.Add(e.config.MaxDuration)
-		e.deadlines.set(en, e.dueAt(en))
+		e.deadlines.set(&en.timer, e.dueAt(en))
 		return
 	}
 	e.hold(en, now, &e.aside)
@@ -91,7 +103,7 @@ func (e *Engine) close(en *entry, now time.Time) {
 // this one joins it to.
 func (e *Engine) endLate(en *entry, now time.Time) {
 	if until := e.heldBeside(en, now); until.After(now) {
-		e.deadlines.set(en, until)
+		e.deadlines.set(&en.timer, until)
 		return
 	}
 	e.missed(en)
@@ -127,7 +139,7 @@ func (e *Engine) takeAll(now time.Time) []job {
 
 // summarise makes the summaries of jobs, leaves out those that say nothing
 // new, and puts the rest into the outbox. The caller holds e.summarising.
-func (e *Engine) summarise(ctx context.Context, jobs []job, now time.Time) {
+func (e *Engine) summarise(jobs []job, now time.Time) {
 	for i := range jobs {
 		j := &jobs[i]
 		o := e.config.Summary
@@ -142,25 +154,31 @@ func (e *Engine) summarise(ctx context.Context, jobs []job, now time.Time) {
 		}
 		told := s.Told()
 		j.told = &told
-		e.outbox.put(j.entry.tenant, &s)
+		if e.config.Events {
+			j.member = event.Of(&s)
+		}
+		e.outbox.put(j.entry.tenant, Summary{Run: &s})
 	}
 	e.remember(jobs, now)
-	e.outbox.ring()
-	e.account(ctx)
 }
 
-// remember keeps what was told, for the revisions.
+// remember keeps what was told, for the revisions and for the event.
 func (e *Engine) remember(jobs []job, now time.Time) {
 	unsent := e.outbox.size()
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	e.yield(unsent, &e.aside)
+	e.yield(unsent, now, &e.aside)
 	for i := range jobs {
-		if j := &jobs[i]; j.told != nil {
-			j.entry.told = j.told
-			if j.entry.isHeld() {
-				e.measure(j.entry)
-			}
+		j := &jobs[i]
+		if j.told == nil {
+			continue
+		}
+		j.entry.told = j.told
+		if j.entry.isHeld() {
+			e.measure(j.entry)
+		}
+		if e.config.Events {
+			e.putIntoEvent(j.entry, &j.member, now, &e.aside)
 		}
 	}
 	e.shrink(now, &e.aside)

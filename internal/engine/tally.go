@@ -17,6 +17,8 @@ type Tally struct {
 	DecidedEarly int         // traces whose spans' wait was cut short to make room
 	Summaries    int         // summary spans of an earlier tier, passed through
 	Full         int         // spans left out as their run holds as many as it may
+	EventsClosed int         // events let go before their time, to make room
+	EventClaims  int         // outcomes that came without a run, and were put to their event
 	CutShort     int         // summarised runs let go before their late window was over, to make room
 	Evicted      [Limits]int // runs summarised early to make room, by the limit
 	Lost         Lost

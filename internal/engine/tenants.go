@@ -8,6 +8,8 @@ import (
 	"maps"
 	"slices"
 	"time"
+
+	"github.com/runrollup/runrollupprocessor/internal/event"
 )
 
 // tenant is what is held on behalf of one sender. Nothing of one reaches
@@ -23,12 +25,18 @@ type tenant struct {
 	traces map[[16]byte][]*entry
 	strays map[[16]byte]*strayTrace
 
+	events map[event.Key]*eventEntry
+	// awaited counts, by event ID, the runs of which something has not been
+	// summarised: their event waits for them.
+	awaited map[string]int
+	byTouch *list.List // of *eventEntry, touched longest ago first
+
 	open *list.List // of *entry, quiet for longest first
 	late *list.List // of *entry, summarised longest ago first
 
-	openBytes, lateBytes int
-	element              *list.Element // in tenants.byQuiet
-	gone                 bool          // forgotten: one that comes again is another
+	openBytes, lateBytes, eventBytes int
+	element                          *list.Element // in tenants.byQuiet
+	gone                             bool          // forgotten: one that comes again is another
 }
 
 // tenants are those that something is held of.
@@ -81,6 +89,7 @@ func (e *Engine) tenantOf(key string, metadata [][]string, now time.Time, tally 
 	t := &tenant{
 		key: key, metadata: cloneMetadata(metadata),
 		runs: map[string]*entry{}, traces: map[[16]byte][]*entry{}, strays: map[[16]byte]*strayTrace{},
+		events: map[event.Key]*eventEntry{}, awaited: map[string]int{}, byTouch: list.New(),
 		open: list.New(), late: list.New(),
 	}
 	t.element = e.tenants.byQuiet.PushBack(t)
@@ -110,15 +119,17 @@ func (t *tenant) ownBytes() int {
 // mayBeIdle notes that something of a tenant was let go. Whether it is
 // forgotten is decided when nothing works with it.
 func (e *Engine) mayBeIdle(t *tenant) {
-	if len(t.runs)+len(t.strays) == 0 {
+	if t.holdsNothing() {
 		e.tenants.idle = append(e.tenants.idle, t)
 	}
 }
 
+func (t *tenant) holdsNothing() bool { return len(t.runs)+len(t.strays)+len(t.events) == 0 }
+
 // releaseIdle forgets the tenants that hold nothing.
 func (e *Engine) releaseIdle() {
 	for _, t := range e.tenants.idle {
-		if len(t.runs)+len(t.strays) == 0 && e.tenants.byKey[t.key] == t {
+		if t.holdsNothing() && !t.gone {
 			e.forget(t)
 		}
 	}
@@ -154,6 +165,9 @@ func (e *Engine) evictTenant(t *tenant, now time.Time, tally *Tally) {
 	}
 	for t.late.Len() > 0 {
 		e.cutShort(t.late.Front().Value.(*entry), tally)
+	}
+	for t.byTouch.Len() > 0 {
+		e.closeEvent(t.byTouch.Front().Value.(*eventEntry), now, tally)
 	}
 	e.forget(t)
 }

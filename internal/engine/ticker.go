@@ -50,7 +50,9 @@ func (e *Engine) Shutdown(ctx context.Context) error {
 	}
 	now := time.Now()
 	e.summarising.Lock()
-	e.summarise(ctx, e.takeAll(now), now)
+	e.summarise(e.takeAll(now), now)
+	e.summariseEvents(e.takeAllEvents(), now)
+	e.account(ctx)
 	e.summarising.Unlock()
 	ctx, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()

@@ -28,6 +28,11 @@ type TelemetryBuilder struct {
 	meter                                  metric.Meter
 	mu                                     sync.Mutex
 	registrations                          []metric.Registration
+	ProcessorRunRollupEventOutcomes        metric.Int64Counter
+	ProcessorRunRollupEventSummaries       metric.Int64Counter
+	ProcessorRunRollupEvents               metric.Int64ObservableGauge
+	ProcessorRunRollupEventsClosedEarly    metric.Int64Counter
+	ProcessorRunRollupEventsLimit          metric.Int64ObservableGauge
 	ProcessorRunRollupEvictions            metric.Int64Counter
 	ProcessorRunRollupFoldDuration         metric.Float64Histogram
 	ProcessorRunRollupIdentityConflicts    metric.Int64Counter
@@ -74,6 +79,36 @@ type telemetryBuilderOptionFunc func(mb *TelemetryBuilder)
 
 func (tbof telemetryBuilderOptionFunc) apply(mb *TelemetryBuilder) {
 	tbof(mb)
+}
+
+// RegisterProcessorRunRollupEventsCallback sets callback for observable ProcessorRunRollupEvents metric.
+func (builder *TelemetryBuilder) RegisterProcessorRunRollupEventsCallback(cb metric.Int64Callback) error {
+	reg, err := builder.meter.RegisterCallback(func(ctx context.Context, o metric.Observer) error {
+		cb(ctx, &observerInt64{inst: builder.ProcessorRunRollupEvents, obs: o})
+		return nil
+	}, builder.ProcessorRunRollupEvents)
+	if err != nil {
+		return err
+	}
+	builder.mu.Lock()
+	defer builder.mu.Unlock()
+	builder.registrations = append(builder.registrations, reg)
+	return nil
+}
+
+// RegisterProcessorRunRollupEventsLimitCallback sets callback for observable ProcessorRunRollupEventsLimit metric.
+func (builder *TelemetryBuilder) RegisterProcessorRunRollupEventsLimitCallback(cb metric.Int64Callback) error {
+	reg, err := builder.meter.RegisterCallback(func(ctx context.Context, o metric.Observer) error {
+		cb(ctx, &observerInt64{inst: builder.ProcessorRunRollupEventsLimit, obs: o})
+		return nil
+	}, builder.ProcessorRunRollupEventsLimit)
+	if err != nil {
+		return err
+	}
+	builder.mu.Lock()
+	defer builder.mu.Unlock()
+	builder.registrations = append(builder.registrations, reg)
+	return nil
 }
 
 // RegisterProcessorRunRollupLateRunsCallback sets callback for observable ProcessorRunRollupLateRuns metric.
@@ -329,6 +364,36 @@ func NewTelemetryBuilder(settings component.TelemetrySettings, options ...Teleme
 	}
 	builder.meter = Meter(settings)
 	var err, errs error
+	builder.ProcessorRunRollupEventOutcomes, err = builder.meter.Int64Counter(
+		"otelcol_processor_run_rollup_event_outcomes",
+		metric.WithDescription("Outcomes that came on spans of no run, and were put to their event. [Alpha]"),
+		metric.WithUnit("{outcome}"),
+	)
+	errs = errors.Join(errs, err)
+	builder.ProcessorRunRollupEventSummaries, err = builder.meter.Int64Counter(
+		"otelcol_processor_run_rollup_event_summaries",
+		metric.WithDescription("Event summaries that the next component has taken. [Alpha]"),
+		metric.WithUnit("{summary}"),
+	)
+	errs = errors.Join(errs, err)
+	builder.ProcessorRunRollupEvents, err = builder.meter.Int64ObservableGauge(
+		"otelcol_processor_run_rollup_events",
+		metric.WithDescription("Events that are held, told or not. [Alpha]"),
+		metric.WithUnit("{event}"),
+	)
+	errs = errors.Join(errs, err)
+	builder.ProcessorRunRollupEventsClosedEarly, err = builder.meter.Int64Counter(
+		"otelcol_processor_run_rollup_events_closed_early",
+		metric.WithDescription("Events told early or let go before events::retain was over, to stay within events::max_events or limits::memory_mib. What comes later for them is a part of its own. [Alpha]"),
+		metric.WithUnit("{event}"),
+	)
+	errs = errors.Join(errs, err)
+	builder.ProcessorRunRollupEventsLimit, err = builder.meter.Int64ObservableGauge(
+		"otelcol_processor_run_rollup_events_limit",
+		metric.WithDescription("How many events may be held, from events::max_events. [Alpha]"),
+		metric.WithUnit("{event}"),
+	)
+	errs = errors.Join(errs, err)
 	builder.ProcessorRunRollupEvictions, err = builder.meter.Int64Counter(
 		"otelcol_processor_run_rollup_evictions",
 		metric.WithDescription("Runs summarised early and let go to stay within a limit. What arrives for them later is a part of its own. [Alpha]"),

@@ -20,6 +20,14 @@ func TestSetupTelemetry(t *testing.T) {
 	tb, err := metadata.NewTelemetryBuilder(testTel.NewTelemetrySettings())
 	require.NoError(t, err)
 	defer tb.Shutdown()
+	require.NoError(t, tb.RegisterProcessorRunRollupEventsCallback(func(_ context.Context, observer metric.Int64Observer) error {
+		observer.Observe(1)
+		return nil
+	}))
+	require.NoError(t, tb.RegisterProcessorRunRollupEventsLimitCallback(func(_ context.Context, observer metric.Int64Observer) error {
+		observer.Observe(1)
+		return nil
+	}))
 	require.NoError(t, tb.RegisterProcessorRunRollupLateRunsCallback(func(_ context.Context, observer metric.Int64Observer) error {
 		observer.Observe(1)
 		return nil
@@ -80,6 +88,9 @@ func TestSetupTelemetry(t *testing.T) {
 		observer.Observe(1)
 		return nil
 	}))
+	tb.ProcessorRunRollupEventOutcomes.Add(context.Background(), 1)
+	tb.ProcessorRunRollupEventSummaries.Add(context.Background(), 1)
+	tb.ProcessorRunRollupEventsClosedEarly.Add(context.Background(), 1)
 	tb.ProcessorRunRollupEvictions.Add(context.Background(), 1)
 	tb.ProcessorRunRollupFoldDuration.Record(context.Background(), 1)
 	tb.ProcessorRunRollupIdentityConflicts.Add(context.Background(), 1)
@@ -100,6 +111,21 @@ func TestSetupTelemetry(t *testing.T) {
 	tb.ProcessorRunRollupUnattributedCalls.Add(context.Background(), 1)
 	tb.ProcessorRunRollupUnattributedCost.Add(context.Background(), 1)
 	tb.ProcessorRunRollupUnpricedCalls.Add(context.Background(), 1)
+	AssertEqualProcessorRunRollupEventOutcomes(t, testTel,
+		[]metricdata.DataPoint[int64]{{Value: 1}},
+		metricdatatest.IgnoreTimestamp())
+	AssertEqualProcessorRunRollupEventSummaries(t, testTel,
+		[]metricdata.DataPoint[int64]{{Value: 1}},
+		metricdatatest.IgnoreTimestamp())
+	AssertEqualProcessorRunRollupEvents(t, testTel,
+		[]metricdata.DataPoint[int64]{{Value: 1}},
+		metricdatatest.IgnoreTimestamp())
+	AssertEqualProcessorRunRollupEventsClosedEarly(t, testTel,
+		[]metricdata.DataPoint[int64]{{Value: 1}},
+		metricdatatest.IgnoreTimestamp())
+	AssertEqualProcessorRunRollupEventsLimit(t, testTel,
+		[]metricdata.DataPoint[int64]{{Value: 1}},
+		metricdatatest.IgnoreTimestamp())
 	AssertEqualProcessorRunRollupEvictions(t, testTel,
 		[]metricdata.DataPoint[int64]{{Value: 1}},
 		metricdatatest.IgnoreTimestamp())

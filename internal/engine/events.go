@@ -1,0 +1,396 @@
+package engine
+
+import (
+	"container/list"
+	"math/rand/v2"
+	"slices"
+	"time"
+
+	"github.com/runrollup/runrollupprocessor/internal/event"
+	"github.com/runrollup/runrollupprocessor/internal/outcome"
+	"github.com/runrollup/runrollupprocessor/internal/run"
+)
+
+// eventEntry is an event that is held: from the first summary of a run of it
+// until its retention is over.
+type eventEntry struct {
+	tenant  *tenant
+	key     event.Key
+	part    uint64
+	event   event.Event
+	claims  []run.Fact // the spans of outcomes that came without a run
+	changed bool       // something of it has not been told
+	closing bool       // let go: told once more where there is anything to tell, and then forgotten
+	bytes   int
+	touched time.Time // when a run of it was summarised last, or an outcome came
+	timer   timer
+	element *list.Element
+
+	// told is of the last summary; see entry.told.
+	told *event.Told
+}
+
+// membersLimit bounds the parts of runs that one event may have. Past it the
+// event goes on as a new part.
+const membersLimit = 10_000
+
+// nameEvent notes the event of a run.
+func (en *entry) nameEvent(id string) {
+	if en.eventID != "" || id == "" {
+		return
+	}
+	if en.awaited {
+		en.awaited = false
+		defer en.await()
+	}
+	en.eventID = id
+}
+
+// await notes that something of a run is to be summarised: its event waits.
+func (en *entry) await() {
+	if en.awaited {
+		return
+	}
+	en.awaited = true
+	if en.eventID != "" {
+		en.tenant.awaited[en.eventID]++
+	}
+}
+
+// settled undoes await.
+func (en *entry) settled() {
+	if !en.awaited {
+		return
+	}
+	en.awaited = false
+	if en.eventID == "" {
+		return
+	}
+	if n := en.tenant.awaited[en.eventID] - 1; n > 0 {
+		en.tenant.awaited[en.eventID] = n
+	} else {
+		delete(en.tenant.awaited, en.eventID)
+	}
+}
+
+// putIntoEvent puts what was told of a run to its event. A run whose event or
+// customer became known late moves, and both events are told again.
+func (e *Engine) putIntoEvent(en *entry, m *event.Member, now time.Time, tally *Tally) {
+	key := event.Key{Customer: m.Identity[run.Customer], Event: m.Identity[run.Event]}
+	if was := en.event; was != nil && was.key != key {
+		was.event.Remove(m.RunID, m.Part)
+		e.changeEvent(was, now)
+		en.event = nil
+	}
+	if key.Event == "" {
+		return
+	}
+	ev := en.event
+	if ev == nil {
+		ev = e.eventOf(en.tenant, key, now, tally)
+		if ev.event.Len() >= membersLimit {
+			e.closeEvent(ev, now, tally)
+			ev = e.eventOf(en.tenant, key, now, tally)
+		}
+		en.event = ev
+	}
+	ev.event.Put(*m)
+	e.changeEvent(ev, now)
+	e.spread(ev, now, tally)
+}
+
+// eventOf gives the event of a key, and makes it where it is not held.
+func (e *Engine) eventOf(t *tenant, key event.Key, now time.Time, tally *Tally) *eventEntry {
+	if ev := t.events[key]; ev != nil {
+		return ev
+	}
+	for e.held.events >= e.config.MaxEvents {
+		of := e.most(func(t *tenant) int { return len(t.events) })
+		e.closeEvent(of.byTouch.Front().Value.(*eventEntry), now, tally)
+	}
+	ev := &eventEntry{tenant: t, key: key, part: rand.Uint64()}
+	ev.timer = timer{event: ev, place: -1}
+	if t.gone { // what its last runs come to is told, and nothing is kept
+		ev.closing = true
+		return ev
+	}
+	t.events[key] = ev
+	ev.element = t.byTouch.PushBack(ev)
+	e.held.events++
+	return ev
+}
+
+// changeEvent begins an event's wait again.
+func (e *Engine) changeEvent(ev *eventEntry, now time.Time) {
+	ev.changed = true
+	ev.touched = now
+	e.measureEvent(ev)
+	if ev.closing {
+		e.deadlines.set(&ev.timer, now)
+		return
+	}
+	ev.tenant.byTouch.MoveToBack(ev.element)
+	e.deadlines.set(&ev.timer, now.Add(e.config.EventQuiet))
+}
+
+// measureEvent brings what is known of an event's size up to date.
+func (e *Engine) measureEvent(ev *eventEntry) {
+	if ev.closing {
+		return
+	}
+	n := eventBytes + len(ev.key.Customer) + len(ev.key.Event) + ev.event.Bytes() + len(ev.claims)*claimBytes
+	e.held.eventBytes += n - ev.bytes
+	ev.tenant.eventBytes += n - ev.bytes
+	ev.bytes = n
+}
+
+// What an event takes beside its runs: itself and its places in indexes.
+const (
+	eventBytes = 768
+	claimBytes = 1024
+)
+
+// closeEvent lets an event go. What of it has not been told is told at once. A
+// run of it that is held would be told to the event's next part as a whole,
+// and counted twice; so these are let go as well.
+func (e *Engine) closeEvent(ev *eventEntry, now time.Time, tally *Tally) {
+	e.releaseEvent(ev)
+	tally.EventsClosed++
+	for _, m := range ev.event.Members() {
+		en := ev.tenant.runs[m.RunID]
+		switch {
+		case en == nil || en.part != m.Part:
+		case en.isLate:
+			e.cutShort(en, tally)
+		default:
+			e.evict(en, ByEvents, tally) // its job goes to ev, which entry.event names
+		}
+	}
+	if ev.changed {
+		e.deadlines.set(&ev.timer, now)
+	}
+}
+
+// releaseEvent takes an event out of all indexes.
+func (e *Engine) releaseEvent(ev *eventEntry) {
+	ev.closing = true
+	delete(ev.tenant.events, ev.key)
+	ev.tenant.byTouch.Remove(ev.element)
+	e.deadlines.remove(&ev.timer)
+	e.held.events--
+	e.held.eventBytes -= ev.bytes
+	ev.tenant.eventBytes -= ev.bytes
+	ev.bytes = 0
+	e.mayBeIdle(ev.tenant)
+}
+
+// eventJob is an event's summary to be made.
+type eventJob struct {
+	entry *eventEntry
+	event event.Event // snapshot
+	told  *event.Told
+}
+
+// takeEvents collects the events that are due.
+func (e *Engine) takeEvents(now time.Time) []eventJob {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	for due := e.deadlines.popDue(now); due != nil; due = e.deadlines.popDue(now) {
+		if due.event != nil {
+			e.dueEvents = append(e.dueEvents, due.event)
+			continue
+		}
+		// A run became due since those were taken: it is taken next time.
+		e.deadlines.set(due, due.due)
+		break
+	}
+	var jobs []eventJob
+	for _, ev := range e.dueEvents {
+		switch {
+		case ev.timer.place >= 0: // touched since it was found due
+		case !ev.changed && ev.closing:
+		case !ev.changed:
+			e.expire(ev, now)
+		case !ev.closing && ev.tenant.awaited[ev.key.Event] > 0:
+			e.deadlines.set(&ev.timer, now.Add(e.config.EventQuiet))
+		default:
+			jobs = append(jobs, e.eventJobOf(ev))
+			if !ev.closing {
+				e.deadlines.set(&ev.timer, now.Add(e.config.EventRetain))
+			}
+		}
+	}
+	e.dueEvents = e.dueEvents[:0]
+	e.releaseIdle()
+	return jobs
+}
+
+func (e *Engine) eventJobOf(ev *eventEntry) eventJob {
+	ev.changed = false
+	return eventJob{entry: ev, event: ev.event.Snapshot()}
+}
+
+// expire forgets an event whose retention is over, unless a run of it is held:
+// that one may be told again.
+func (e *Engine) expire(ev *eventEntry, now time.Time) {
+	for _, m := range ev.event.Members() {
+		if en := ev.tenant.runs[m.RunID]; en != nil && en.part == m.Part {
+			e.deadlines.set(&ev.timer, now.Add(e.config.EventQuiet))
+			return
+		}
+	}
+	e.releaseEvent(ev)
+}
+
+// takeAllEvents empties the engine of events.
+func (e *Engine) takeAllEvents() []eventJob {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	var jobs []eventJob
+	for el := e.tenants.byQuiet.Front(); el != nil; el = el.Next() {
+		t := el.Value.(*tenant)
+		for t.byTouch.Len() > 0 {
+			ev := t.byTouch.Front().Value.(*eventEntry)
+			if ev.changed {
+				jobs = append(jobs, e.eventJobOf(ev))
+			}
+			e.releaseEvent(ev)
+		}
+	}
+	for due := e.deadlines.popDue(distant); due != nil; due = e.deadlines.popDue(distant) { // of tenants that are gone
+		if due.event != nil && due.event.changed {
+			jobs = append(jobs, e.eventJobOf(due.event))
+		}
+	}
+	e.releaseIdle()
+	return jobs
+}
+
+// distant is later than any deadline.
+var distant = time.Unix(1<<40, 0)
+
+// summariseEvents makes the summaries of events. The caller holds
+// e.summarising.
+func (e *Engine) summariseEvents(jobs []eventJob, now time.Time) {
+	for i := range jobs {
+		j := &jobs[i]
+		if j.event.IsEmpty() && j.entry.told == nil {
+			continue // its only run went to another event before anything was told
+		}
+		s := event.Summarize(j.event)
+		if s.Start == 0 {
+			s.Start, s.End = now.UnixNano(), now.UnixNano()
+		}
+		s.Tenant, s.Part = j.entry.tenant.key, j.entry.part
+		s.Identity[run.Event], s.Identity[run.Customer] = j.entry.key.Event, j.entry.key.Customer
+		if last := j.entry.told; last != nil && !s.Revise(last) {
+			continue
+		}
+		told := s.Told()
+		j.told = &told
+		e.outbox.put(j.entry.tenant, Summary{Event: &s})
+	}
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	for i := range jobs {
+		if jobs[i].told != nil {
+			jobs[i].entry.told = jobs[i].told
+		}
+	}
+}
+
+// claimsOf takes out of facts that belong to no run those that name an event
+// and an outcome, and puts that to the event: a review, a refund (contract,
+// section 7). It gives the rest.
+func (e *Engine) claimsOf(t *tenant, facts []run.Fact, now time.Time, tally *Tally) []run.Fact {
+	if !e.config.Events {
+		return facts
+	}
+	return slices.DeleteFunc(facts, func(f run.Fact) bool {
+		c := alone(&f)
+		if c == nil {
+			return false
+		}
+		e.claim(t, f, c, now, tally)
+		// A call on such a span is still one that belongs to no run.
+		return f.Detail.Record == nil
+	})
+}
+
+// alone gives what a span of no run says of the outcome of its event; nil
+// where it says nothing. Outside a run nothing writes over a status that was
+// stated, so an attribute counts as much as an event: as said when the span
+// ended.
+func alone(f *run.Fact) *outcome.Claim {
+	if f.Identity[run.Event] == "" || f.Detail == nil || f.Detail.Claim == nil {
+		return nil
+	}
+	c := *f.Detail.Claim
+	if len(c.Emissions) == 0 && (c.Attributes.Status != "" || c.Attributes.ValueType != "" || c.Attributes.Amount.OK) {
+		said := c.Attributes
+		said.Time = max(f.End, 1)
+		c.Emissions = []outcome.Statement{said}
+	}
+	if len(c.Emissions) == 0 {
+		return nil
+	}
+	// Of a run's own end it knows nothing.
+	return &outcome.Claim{Attributes: c.Attributes, Metadata: c.Metadata, Emissions: c.Emissions}
+}
+
+// claim puts an outcome that came without a run to its event: the one of its
+// customer, or, where it names none, of the only customer that has such an event.
+func (e *Engine) claim(t *tenant, f run.Fact, c *outcome.Claim, now time.Time, tally *Tally) {
+	key := event.Key{Customer: f.Identity[run.Customer], Event: f.Identity[run.Event]}
+	if key.Customer == "" {
+		found := 0
+		for k := range t.events {
+			if k.Event == key.Event {
+				key.Customer = k.Customer
+				found++
+			}
+		}
+		if found > 1 {
+			key.Customer = ""
+		}
+	}
+	f.Detail = &run.Detail{Claim: c}
+	f.Flags &^= run.NamedRoot | run.NoParent | run.RemoteParent // it is no run's root
+	ev := e.eventOf(t, key, now, tally)
+	said := outcome.Resolve([]outcome.Span{{ID: f.Key.Span, Claim: c, End: f.End}}, false)
+	if !ev.event.Say(event.Claim{Span: f.Key, Outcome: said}) {
+		return
+	}
+	tally.EventClaims++
+	ev.claims = append(ev.claims, f)
+	if len(ev.claims) > event.ClaimLimit {
+		ev.claims = ev.claims[1:]
+	}
+	e.changeEvent(ev, now)
+	e.spread(ev, now, tally)
+}
+
+// spread gives the outcomes that came without a run to the run of the last
+// attempt, while it is held.
+func (e *Engine) spread(ev *eventEntry, now time.Time, tally *Tally) {
+	if len(ev.claims) == 0 {
+		return
+	}
+	en := ev.tenant.runs[ev.event.LastAttempt()]
+	if en == nil {
+		return
+	}
+	for _, f := range ev.claims {
+		if !en.run.Has(f.Key) {
+			e.addClaim(en, &f, now, tally)
+		}
+	}
+}
+
+// addClaim adds an outcome to a run. It is no span of the run's traces.
+func (e *Engine) addClaim(en *entry, f *run.Fact, now time.Time, tally *Tally) {
+	if en.run.Add(f, e.config.SpansPerRun) == run.Grown {
+		e.measure(en)
+		e.touch(en, now, tally)
+	}
+}
