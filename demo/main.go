@@ -15,9 +15,14 @@ import (
 	"strings"
 	"syscall"
 	"time"
+
+	"go.opentelemetry.io/collector/pdata/ptrace"
+
+	"github.com/runrollup/runrollupprocessor/internal/replay"
 )
 
-// The first two are the statements that the documentation promises.
+// The first two are the statements that the documentation promises. The last
+// three ask the view events.
 var (
 	//go:embed cost_per_success.sql
 	costPerSuccess string
@@ -25,6 +30,12 @@ var (
 	returnOnCost string
 	//go:embed cost_per_outcome.sql
 	costPerOutcome string
+	//go:embed cost_per_success_of_events.sql
+	costPerSuccessOfEvents string
+	//go:embed unsuccessful_share.sql
+	unsuccessfulShare string
+	//go:embed cost_by_attempts.sql
+	costByAttempts string
 )
 
 // options are the flags.
@@ -60,15 +71,15 @@ func (o *options) run(ctx context.Context) error {
 		return errors.Join(answer(ctx, db, o.query), db.Close())
 	}
 	began := time.Now()
-	summaries, err := o.collect(ctx)
+	written, err := o.collect(ctx)
 	if err != nil {
 		return err
 	}
-	db, err := createDatabase(ctx, path, summaries)
+	db, err := createDatabase(ctx, path, replay.Summaries(written))
 	if err != nil {
 		return err
 	}
-	if err := errors.Join(report(ctx, db), db.Close()); err != nil {
+	if err := errors.Join(report(ctx, db, written), db.Close()); err != nil {
 		return err
 	}
 	if path, err = filepath.Abs(path); err != nil {
@@ -80,7 +91,7 @@ func (o *options) run(ctx context.Context) error {
 
 const farewell = `
 Done in %.0f s. The database %[2]s
-holds the view runs, one row a run, and the table summaries behind it. SQLite has no decimals:
+holds the views runs and events, one row each, and the table summaries behind them. SQLite has no decimals:
 total_cost is USD as a float, for reading; total_cost_pico beside it is exact, in 10^-12 USD. Ask more with
 
   go -C demo run . -query 'SELECT customer_id, COUNT(*) AS runs, SUM(total_cost) AS cost FROM runs GROUP BY customer_id'
@@ -90,22 +101,52 @@ or, where the sqlite3 command is installed,
   sqlite3 -header -column %[2]s 'SELECT * FROM runs LIMIT 5'
 `
 
+// question is a statement, and what it asks in words.
+type question struct{ title, statement string }
+
+var ofRuns = []question{
+	{"What does a successful order cost?", costPerSuccess},
+	{
+		"What does each workflow return on its cost? (roi 1: its value is twice its cost. The recorded calls are tiny,\n" +
+			"and what an outcome is worth is an example: outcome.values in the collector's configuration.)", returnOnCost,
+	},
+	{"What does each outcome cost, by workflow and status? (USD)", costPerOutcome},
+}
+
+var ofEvents = []question{
+	{"What does a success cost, with the failures that were paid for on the way? (NULL: no success, or no known cost)", costPerSuccessOfEvents},
+	{"How much of the cost went into attempts that did not succeed? (the workflows that had some)", unsuccessfulShare},
+	{"What does a success cost at the first attempt, the second, the third? (the workflows that tried again)", costByAttempts},
+}
+
+const aboutEvents = `
+An event is what runs are made for: a ticket, an order. It may take several: attempts that failed, runs nested in
+others. The view events adds them up. Of %d events it says what the collector's own event summaries say.
+`
+
 // report prints what the summaries answer.
-func report(ctx context.Context, db *sql.DB) error {
-	for _, q := range []struct{ title, statement string }{
-		{"What does a successful order cost?", costPerSuccess},
-		{
-			"What does each workflow return on its cost? (roi 1: its value is twice its cost. The recorded calls are tiny,\n" +
-				"and what an outcome is worth is an example: outcome.values in the collector's configuration.)", returnOnCost,
-		},
-		{"What does each outcome cost, by workflow and status? (USD)", costPerOutcome},
-	} {
-		fmt.Printf("\n%s\n\n%s\n", q.title, indent(q.statement))
-		if err := answer(ctx, db, q.statement); err != nil {
+func report(ctx context.Context, db *sql.DB, written []ptrace.Traces) error {
+	for _, q := range ofRuns {
+		if err := q.ask(ctx, db); err != nil {
+			return err
+		}
+	}
+	n, err := agree(ctx, db, written)
+	if err != nil {
+		return err
+	}
+	fmt.Printf(aboutEvents, n)
+	for _, q := range ofEvents {
+		if err := q.ask(ctx, db); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+func (q *question) ask(ctx context.Context, db *sql.DB) error {
+	fmt.Printf("\n%s\n\n%s\n", q.title, indent(q.statement))
+	return answer(ctx, db, q.statement)
 }
 
 func answer(ctx context.Context, db *sql.DB, statement string) error {

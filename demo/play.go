@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"go.opentelemetry.io/collector/pdata/pcommon"
+	"go.opentelemetry.io/collector/pdata/ptrace"
 
 	"github.com/runrollup/runrollupprocessor/internal/botanu"
 	"github.com/runrollup/runrollupprocessor/internal/replay"
@@ -42,8 +43,9 @@ const (
 	stopTimeout    = 20 * time.Second
 )
 
-// collect plays the recordings into a collector and returns what it summarised.
-func (o *options) collect(ctx context.Context) (_ []replay.Summary, err error) {
+// collect plays the recordings into a collector and returns what it wrote:
+// spans and summaries.
+func (o *options) collect(ctx context.Context) (_ []ptrace.Traces, err error) {
 	if _, err := os.Stat(o.collector); err != nil {
 		return nil, fmt.Errorf("%w; `make build` makes the collector", err)
 	}
@@ -79,11 +81,7 @@ func (o *options) collect(ctx context.Context) (_ []replay.Summary, err error) {
 	if err := collector.Stop(ctx); err != nil {
 		return nil, err
 	}
-	tds, err := replay.ReadFile(written)
-	if err != nil {
-		return nil, err
-	}
-	return replay.Summaries(tds), nil
+	return replay.ReadFile(written)
 }
 
 // play posts all recordings and returns the runs that they hold.

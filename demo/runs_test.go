@@ -44,6 +44,7 @@ func summary(part string, revision int64, with map[string]any) replay.Summary {
 func row(with map[string]any) map[string]any {
 	r := map[string]any{
 		"run_id": "r", "event_id": "e", "customer_id": "c", "workflow": "w", "environment": "prod", "attempt": int64(1),
+		"parent_run_id": nil, "root_run_id": nil, "retry_of_run_id": nil,
 		"outcome_status": "success", "outcome_value_type": "orders", "outcome_value_amount": 2.0, "value_per_unit": 12.5,
 		"total_cost": 0.25, "total_cost_pico": int64(250_000_000_000), "cost_accuracy": "exact",
 		"llm_calls": int64(1), "input_tokens": int64(100), "output_tokens": int64(10),
@@ -70,11 +71,6 @@ func TestRuns(t *testing.T) {
 	twice := map[string]any{ // what two parts of one call each add up to
 		"total_cost": 0.5, "total_cost_pico": int64(500_000_000_000), "parts": int64(2),
 		"llm_calls": int64(2), "input_tokens": int64(200), "output_tokens": int64(20),
-	}
-	and := func(a, b map[string]any) map[string]any {
-		c := maps.Clone(a)
-		maps.Copy(c, b)
-		return c
 	}
 	for _, c := range []struct {
 		name      string
@@ -126,6 +122,16 @@ func TestRuns(t *testing.T) {
 				summary("2", 0, map[string]any{botanu.Environment: nil}),
 			},
 			row(and(twice, map[string]any{"started_at": second(1).Format(stamp)})),
+		},
+		{
+			"lineage, as the part with the root knows it, else another",
+			[]replay.Summary{
+				span(summary("1", 0, map[string]any{botanu.Completion: "idle", botanu.ParentRun: "x", botanu.RootRun: "y"}), 1, 20),
+				summary("2", 0, map[string]any{botanu.ParentRun: "p", botanu.RetryOf: "z"}),
+			},
+			row(and(twice, map[string]any{
+				"started_at": second(1).Format(stamp), "parent_run_id": "p", "root_run_id": "y", "retry_of_run_id": "z",
+			})),
 		},
 		{"no price: the total is unknown, not zero", []replay.Summary{summary("1", 0, unpriced)}, row(map[string]any{"total_cost": nil, "total_cost_pico": nil, "cost_accuracy": "unknown"})},
 		{"no call: the total is zero", []replay.Summary{summary("1", 0, map[string]any{botanu.CostTotalExact: "0", botanu.LLMCalls: int64(0)})}, row(map[string]any{"total_cost": 0.0, "total_cost_pico": int64(0), "llm_calls": int64(0)})},

@@ -16,6 +16,9 @@ CREATE TABLE summaries (
     workflow             TEXT    AS (attributes ->> '$."botanu.workflow"'),
     environment          TEXT    AS (attributes ->> '$."botanu.environment"'),
     attempt              INTEGER AS (attributes ->> '$."botanu.attempt"'),
+    parent_run_id        TEXT    AS (attributes ->> '$."botanu.parent_run_id"'),
+    root_run_id          TEXT    AS (attributes ->> '$."botanu.root_run_id"'),
+    retry_of_run_id      TEXT    AS (attributes ->> '$."botanu.retry_of_run_id"'),
     outcome_status       TEXT    AS (attributes ->> '$."botanu.outcome.status"'),
     outcome_value_type   TEXT    AS (attributes ->> '$."botanu.outcome.value_type"'),
     outcome_value_amount REAL    AS (attributes ->> '$."botanu.outcome.value_amount"'),
@@ -54,11 +57,14 @@ WITH parts AS (
 ), added AS (
     SELECT
         run_id,
-        COALESCE(MAX(event_id)    FILTER (WHERE informed = 1), MAX(event_id))    AS event_id,
-        COALESCE(MAX(customer_id) FILTER (WHERE informed = 1), MAX(customer_id)) AS customer_id,
-        COALESCE(MAX(workflow)    FILTER (WHERE informed = 1), MAX(workflow))    AS workflow,
-        COALESCE(MAX(environment) FILTER (WHERE informed = 1), MAX(environment)) AS environment,
-        COALESCE(MAX(attempt)     FILTER (WHERE informed = 1), MAX(attempt))     AS attempt,
+        COALESCE(MAX(event_id)        FILTER (WHERE informed = 1), MAX(event_id))        AS event_id,
+        COALESCE(MAX(customer_id)     FILTER (WHERE informed = 1), MAX(customer_id))     AS customer_id,
+        COALESCE(MAX(workflow)        FILTER (WHERE informed = 1), MAX(workflow))        AS workflow,
+        COALESCE(MAX(environment)     FILTER (WHERE informed = 1), MAX(environment))     AS environment,
+        COALESCE(MAX(attempt)         FILTER (WHERE informed = 1), MAX(attempt))         AS attempt,
+        COALESCE(MAX(parent_run_id)   FILTER (WHERE informed = 1), MAX(parent_run_id))   AS parent_run_id,
+        COALESCE(MAX(root_run_id)     FILTER (WHERE informed = 1), MAX(root_run_id))     AS root_run_id,
+        COALESCE(MAX(retry_of_run_id) FILTER (WHERE informed = 1), MAX(retry_of_run_id)) AS retry_of_run_id,
         MAX(outcome_status)       FILTER (WHERE believed = 1) AS outcome_status,
         MAX(outcome_value_type)   FILTER (WHERE believed = 1) AS outcome_value_type,
         MAX(outcome_value_amount) FILTER (WHERE believed = 1) AS outcome_value_amount,
@@ -79,7 +85,8 @@ WITH parts AS (
     GROUP BY run_id
 )
 SELECT
-    run_id, event_id, customer_id, workflow, environment, attempt,
+    run_id, event_id, customer_id, workflow, environment,
+    attempt, parent_run_id, root_run_id, retry_of_run_id,
     outcome_status, outcome_value_type, outcome_value_amount, value_per_unit,
     total_cost_pico / 1e12 AS total_cost,  -- USD, for reading; SQLite has no decimals
     total_cost_pico,                       -- exact, for adding up
@@ -91,4 +98,128 @@ SELECT
         ELSE 'unknown'
     END AS cost_accuracy,
     llm_calls, input_tokens, output_tokens, started_at, ended_at, parts, revision
+FROM added;
+
+-- One row an event: what all the runs that were made for it come to, attempts
+-- that failed and runs nested in others among them, each once. Two customers'
+-- events of one ID are two events; a run without an event ID is of none. The
+-- rule is that of internal/event/lineage.go, by which the collector writes its
+-- own event summaries; this view needs none of them, and is right where an
+-- event's runs went to several collectors. It is written to be read, for the
+-- size of a demo: 5,000 runs take a second, 100,000 some minutes.
+CREATE VIEW events AS
+WITH RECURSIVE run AS MATERIALIZED (
+    SELECT *,
+        DENSE_RANK() OVER (ORDER BY customer_id, event_id) AS event, -- one number for the two, which may be NULL
+        ROW_NUMBER() OVER (PARTITION BY customer_id, event_id ORDER BY started_at, run_id) AS place,
+        COUNT(*)     OVER (PARTITION BY customer_id, event_id) AS siblings
+    FROM runs WHERE event_id IS NOT NULL
+
+-- 1. Which runs are top-level. A parent counts where it is of the event.
+), nested AS MATERIALIZED (
+    SELECT run.run_id, parent.run_id AS parent
+    FROM run JOIN run AS parent ON parent.event = run.event AND parent.run_id = run.parent_run_id
+), climb AS (
+    -- each run with its parent, its parent's parent and so on; UNION ends a circle
+    SELECT run_id, parent AS ancestor FROM nested
+    UNION
+    SELECT climb.run_id, nested.parent FROM climb JOIN nested ON nested.run_id = climb.ancestor
+), top AS MATERIALIZED (
+    SELECT *, COALESCE(root_run_id, run_id) AS root FROM run
+    WHERE run_id NOT IN (SELECT run_id FROM nested)
+       -- parents in a circle (or a run that is its own): the one that finds
+       -- itself among its ancestors, and none before it
+       OR run_id IN (SELECT run_id FROM climb GROUP BY run_id HAVING MIN(ancestor) = run_id)
+), made_for AS MATERIALIZED ( -- the top-level run that each was made for: one
+    SELECT run_id, run_id AS top_run_id, outcome_status AS top_status FROM top
+    UNION ALL
+    SELECT climb.run_id, top.run_id, top.outcome_status FROM climb JOIN top ON top.run_id = climb.ancestor
+    WHERE climb.run_id <> top.run_id
+
+-- 2. Which of the top-level runs are attempts at what the event is about: the
+-- one that began first, and whatever is of one line with it. Runs are of one
+-- line where their workflow is the same, where they name the same first run, or
+-- where one is a retry of the other; and so on from those.
+), line AS (
+    SELECT event, run_id, workflow, root, retry_of_run_id
+    FROM (SELECT *, ROW_NUMBER() OVER (PARTITION BY event ORDER BY place) AS began FROM top) WHERE began = 1
+    UNION
+    SELECT top.event, top.run_id, top.workflow, top.root, top.retry_of_run_id
+    FROM line JOIN top ON top.event = line.event AND (
+        top.workflow IS line.workflow OR top.root = line.root
+        OR top.retry_of_run_id = line.run_id OR line.retry_of_run_id = top.run_id)
+
+-- 3. Which attempt each is: as it says, else one more than the run that it
+-- retries, which may be in another place or name another in turn. No chain is
+-- longer than the event has runs; a circle tells nothing.
+), chain AS (
+    SELECT event, siblings, run_id, 0 AS steps, attempt, retry_of_run_id AS next
+    FROM run WHERE run_id IN (SELECT run_id FROM line)
+    UNION ALL
+    SELECT chain.event, chain.siblings, chain.run_id, chain.steps + 1, run.attempt, run.retry_of_run_id
+    FROM chain LEFT JOIN run ON run.event = chain.event AND run.run_id = chain.next
+    WHERE COALESCE(chain.attempt, 0) <= 0 AND chain.next IS NOT NULL AND chain.steps < chain.siblings
+), numbered AS (
+    SELECT event, run_id,
+        CASE WHEN attempt > 0 THEN attempt + steps WHEN next IS NULL AND steps > 0 THEN steps + 1 END AS number
+    FROM chain WHERE attempt > 0 OR next IS NULL OR steps = siblings -- where it ended
+), tries AS (
+    -- in order of number where all have one, else of start
+    SELECT run_id, number,
+        COUNT(*) OVER (PARTITION BY event) AS known,
+        ROW_NUMBER() OVER (PARTITION BY event ORDER BY CASE WHEN all_numbered THEN number END DESC, place DESC) AS from_last
+    FROM (SELECT *, MIN(number IS NOT NULL) OVER (PARTITION BY event) AS all_numbered FROM numbered)
+    JOIN run USING (event, run_id)
+
+-- 4. What they come to.
+), said AS (
+    SELECT run.*, known, number, from_last, top_status,
+        -- as the last attempt says, else an earlier one, else any run of the event
+        FIRST_VALUE(workflow)    OVER (PARTITION BY event ORDER BY workflow    IS NULL, from_last IS NULL, from_last, place) AS event_workflow,
+        FIRST_VALUE(environment) OVER (PARTITION BY event ORDER BY environment IS NULL, from_last IS NULL, from_last, place) AS event_environment
+    FROM run LEFT JOIN made_for USING (run_id) LEFT JOIN tries USING (run_id)
+), added AS (
+    SELECT
+        event_id, customer_id, event_workflow AS workflow, event_environment AS environment,
+        MAX(outcome_status)       FILTER (WHERE from_last = 1) AS outcome_status,
+        MAX(outcome_value_type)   FILTER (WHERE from_last = 1) AS outcome_value_type,
+        MAX(outcome_value_amount) FILTER (WHERE from_last = 1) AS outcome_value_amount,
+        MAX(value_per_unit)       FILTER (WHERE from_last = 1) AS value_per_unit,
+        -- where earlier attempts were seen elsewhere, the last one still knows
+        MAX(CASE WHEN from_last = 1 THEN MAX(known, COALESCE(number, 0)) END) AS attempts,
+        COUNT(*) AS runs,
+        -- Unknown where there are calls and none has a price; else what is known.
+        SUM(llm_calls) = 0 OR MAX(llm_calls > 0 AND total_cost_pico IS NOT NULL) AS has_total,
+        SUM(total_cost_pico) AS total_cost_pico,
+        COALESCE(SUM(total_cost_pico) FILTER (WHERE top_status IN ('failed', 'timeout', 'canceled', 'abandoned')), 0)
+            AS unsuccessful_cost_pico,
+        -- a run of unknown cost makes the rest a lower bound
+        MAX(cost_accuracy IN ('lower_bound', 'unknown')) AS some_lower,
+        MAX(cost_accuracy = 'upper_bound') AS some_upper,
+        MAX(cost_accuracy = 'estimate') AS some_estimate,
+        SUM(llm_calls) AS llm_calls,
+        SUM(input_tokens) AS input_tokens,
+        SUM(output_tokens) AS output_tokens,
+        MIN(started_at) AS started_at,
+        MAX(ended_at) AS ended_at
+    FROM said
+    GROUP BY event
+)
+SELECT
+    event_id, customer_id, workflow, environment,
+    outcome_status, outcome_value_type, outcome_value_amount, value_per_unit, -- of the last attempt
+    attempts, runs,
+    CASE WHEN has_total THEN total_cost_pico / 1e12 END AS total_cost,        -- USD, for reading
+    CASE WHEN has_total THEN total_cost_pico END AS total_cost_pico,          -- exact, for adding up
+    -- of it, what went into top-level runs that did not succeed, nested runs with them
+    CASE WHEN has_total THEN unsuccessful_cost_pico / 1e12 END AS unsuccessful_cost,
+    CASE WHEN has_total THEN unsuccessful_cost_pico END AS unsuccessful_cost_pico,
+    CASE
+        WHEN NOT has_total THEN 'unknown'
+        WHEN some_estimate OR (some_lower AND some_upper) THEN 'estimate'
+        WHEN some_upper THEN 'upper_bound'
+        WHEN some_lower THEN 'lower_bound'
+        ELSE 'exact'
+    END AS cost_accuracy,
+    llm_calls, input_tokens, output_tokens, started_at, ended_at
 FROM added;

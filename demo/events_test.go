@@ -1,0 +1,446 @@
+package main
+
+import (
+	"database/sql"
+	"fmt"
+	"maps"
+	"math/rand/v2"
+	"path/filepath"
+	"strconv"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+	"go.opentelemetry.io/collector/pdata/ptrace"
+
+	"github.com/runrollup/runrollupprocessor/internal/billing"
+	"github.com/runrollup/runrollupprocessor/internal/botanu"
+	"github.com/runrollup/runrollupprocessor/internal/event"
+	"github.com/runrollup/runrollupprocessor/internal/money"
+	"github.com/runrollup/runrollupprocessor/internal/outcome"
+	"github.com/runrollup/runrollupprocessor/internal/replay"
+	"github.com/runrollup/runrollupprocessor/internal/run"
+)
+
+// with is attributes that differ, as key, value, key, value.
+func with(pairs ...any) map[string]any {
+	m := map[string]any{}
+	for i := 0; i < len(pairs); i += 2 {
+		m[pairs[i].(string)] = pairs[i+1]
+	}
+	return m
+}
+
+// made is a run made for event e: it began at a second, took one, and cost so
+// many dollars. It is told in one part; it says nothing of its attempt.
+func made(id string, start int, status string, dollars int, differs map[string]any) replay.Summary {
+	a := with(
+		botanu.RunID, id, botanu.Attempt, nil, botanu.OutcomeStatus, status,
+		botanu.OutcomeTime, second(start+1).Format(stamp), botanu.CostTotalExact, strconv.Itoa(dollars),
+	)
+	maps.Copy(a, differs)
+	return span(summary("1", 0, a), start, start+1)
+}
+
+// eventRow is the whole row of an event of so many attempts and runs, of one
+// call each, that began at second 1.
+func eventRow(attempts, runs, total, unsuccessful, end int, differs map[string]any) map[string]any {
+	r := map[string]any{
+		"event_id": "e", "customer_id": "c", "workflow": "w", "environment": "prod",
+		"outcome_status": "success", "outcome_value_type": "orders", "outcome_value_amount": 2.0, "value_per_unit": 12.5,
+		"attempts": int64(attempts), "runs": int64(runs),
+		"total_cost": float64(total), "total_cost_pico": int64(total) * 1e12,
+		"unsuccessful_cost": float64(unsuccessful), "unsuccessful_cost_pico": int64(unsuccessful) * 1e12,
+		"cost_accuracy": "exact",
+		"llm_calls":     int64(runs), "input_tokens": int64(100 * runs), "output_tokens": int64(10 * runs),
+		"started_at": second(1).Format(stamp), "ended_at": second(end).Format(stamp),
+	}
+	maps.Copy(r, differs)
+	return r
+}
+
+// TestEvents has the shapes that events take.
+func TestEvents(t *testing.T) {
+	const ok, failed = "success", "failed"
+	unpriced := with(botanu.CostTotalExact, nil, botanu.CostAccuracy, "unknown", botanu.LLMUnpricedCalls, int64(1))
+	callless := with(botanu.LLMCalls, int64(0), botanu.TokensInput, int64(0), botanu.TokensOutput, int64(0))
+	unknown := with("total_cost", nil, "total_cost_pico", nil, "unsuccessful_cost", nil, "unsuccessful_cost_pico", nil, "cost_accuracy", "unknown")
+	nestedIn := func(parent string) map[string]any { return with(botanu.ParentRun, parent, botanu.Workflow, "lookup") }
+	accuracy := func(code string) map[string]any { return with(botanu.CostAccuracy, code) }
+	for _, c := range []struct {
+		name string
+		runs []replay.Summary
+		want []map[string]any
+	}{
+		{"a single run", []replay.Summary{made("a", 1, ok, 5, nil)}, []map[string]any{eventRow(1, 1, 5, 0, 2, nil)}},
+		{
+			"a single run that fails",
+			[]replay.Summary{made("a", 1, failed, 5, nil)},
+			[]map[string]any{eventRow(1, 1, 5, 5, 2, with("outcome_status", failed))},
+		},
+		{
+			"retries by lineage, though clocks disagree",
+			[]replay.Summary{
+				made("c", 1, ok, 4, with(botanu.Attempt, int64(3), botanu.RootRun, "a", botanu.RetryOf, "b")),
+				made("b", 2, failed, 2, with(botanu.Attempt, int64(2), botanu.RootRun, "a", botanu.RetryOf, "a")),
+				made("a", 3, failed, 1, with(botanu.Attempt, int64(1))),
+			},
+			[]map[string]any{eventRow(3, 3, 7, 3, 4, nil)},
+		},
+		{
+			"retries by what they retry",
+			[]replay.Summary{
+				made("a", 3, failed, 1, with(botanu.Attempt, int64(1))), made("b", 2, failed, 2, with(botanu.RetryOf, "a")),
+				made("c", 1, ok, 4, with(botanu.RetryOf, "b")),
+			},
+			[]map[string]any{eventRow(3, 3, 7, 3, 4, nil)},
+		},
+		{
+			"retries with the lean identity alone, by start",
+			[]replay.Summary{made("a", 3, ok, 4, nil), made("b", 1, "timeout", 1, nil), made("c", 2, "canceled", 2, nil)},
+			[]map[string]any{eventRow(3, 3, 7, 3, 4, nil)},
+		},
+		{
+			"one line over three workflows, each joined by another thing",
+			[]replay.Summary{
+				made("a", 1, failed, 1, with(botanu.Workflow, "x")),
+				made("b", 2, failed, 2, with(botanu.Workflow, "y", botanu.RootRun, "a")),
+				made("c", 3, "abandoned", 4, with(botanu.Workflow, "z", botanu.RetryOf, "b")),
+				made("d", 4, ok, 8, with(botanu.Workflow, "z")),
+			},
+			[]map[string]any{eventRow(4, 4, 15, 7, 5, with("workflow", "z"))},
+		},
+		{
+			"an attempt of which the earlier ones were seen elsewhere",
+			[]replay.Summary{made("c", 1, ok, 4, with(botanu.Attempt, int64(3)))},
+			[]map[string]any{eventRow(3, 1, 4, 0, 2, nil)},
+		},
+		{
+			"what is retried, or the parent, is of another event",
+			[]replay.Summary{
+				made("a", 1, ok, 1, with(botanu.EventID, "d", botanu.Attempt, int64(5))),
+				made("b", 1, ok, 2, with(botanu.RetryOf, "a", botanu.ParentRun, "a")),
+			},
+			[]map[string]any{eventRow(5, 1, 1, 0, 2, with("event_id", "d")), eventRow(2, 1, 2, 0, 2, nil)},
+		},
+		{
+			"another workflow is added up, but is no attempt",
+			[]replay.Summary{made("a", 1, ok, 1, nil), made("b", 2, failed, 2, with(botanu.Workflow, "notify"))},
+			[]map[string]any{eventRow(1, 2, 3, 2, 3, nil)},
+		},
+		{
+			"a nested run that fails is made up for by the run around it",
+			[]replay.Summary{made("a", 1, ok, 1, nil), made("n", 2, failed, 2, nestedIn("a"))},
+			[]map[string]any{eventRow(1, 2, 3, 0, 3, nil)},
+		},
+		{
+			"nested in nested, beneath an attempt that fails and is retried",
+			[]replay.Summary{
+				made("a", 1, failed, 1, with(botanu.Attempt, int64(1))),
+				made("n", 2, ok, 2, nestedIn("a")), made("m", 3, ok, 4, nestedIn("n")),
+				made("b", 5, ok, 8, with(botanu.Attempt, int64(2))),
+			},
+			[]map[string]any{eventRow(2, 4, 15, 7, 6, nil)},
+		},
+		{
+			"a nested run that is retried is no attempt at the event",
+			[]replay.Summary{
+				made("a", 1, ok, 1, with(botanu.Attempt, int64(1))),
+				made("n", 2, failed, 2, with(botanu.ParentRun, "a", botanu.Attempt, int64(1))),
+				made("m", 3, ok, 4, with(botanu.ParentRun, "a", botanu.Attempt, int64(2), botanu.RetryOf, "n")),
+			},
+			[]map[string]any{eventRow(1, 3, 7, 0, 4, nil)},
+		},
+		{
+			"parents in a circle, and a run beneath it",
+			[]replay.Summary{
+				made("a", 1, ok, 1, with(botanu.ParentRun, "b")), made("b", 2, ok, 2, with(botanu.ParentRun, "a")),
+				made("n", 3, ok, 4, with(botanu.ParentRun, "b")),
+			},
+			[]map[string]any{eventRow(1, 3, 7, 0, 4, nil)},
+		},
+		{"a run that is its own parent and a retry of itself", []replay.Summary{
+			made("a", 1, ok, 1, with(botanu.ParentRun, "a", botanu.RetryOf, "a", botanu.Attempt, int64(1))),
+		}, []map[string]any{eventRow(1, 1, 1, 0, 2, nil)}},
+		{
+			"two customers with one event ID, and one who is not named",
+			[]replay.Summary{
+				made("a", 1, ok, 1, with(botanu.Customer, nil)), made("b", 1, ok, 2, nil), made("d", 1, failed, 4, with(botanu.Customer, "d")),
+				made("n", 1, ok, 8, with(botanu.Customer, nil, botanu.ParentRun, "a")), // of the same event as a
+				made("m", 1, ok, 16, with(botanu.ParentRun, "a")),                      // not of the event that its parent is of
+			},
+			[]map[string]any{
+				eventRow(1, 2, 9, 0, 2, with("customer_id", nil)),
+				eventRow(2, 2, 18, 0, 2, nil),
+				eventRow(1, 1, 4, 4, 2, with("customer_id", "d", "outcome_status", failed)),
+			},
+		},
+		{
+			"runs that came in parts and revisions from two collectors",
+			[]replay.Summary{
+				made("a", 1, failed, 1, nil), made("a", 2, failed, 2, with(botanu.Part, "2")),
+				made("b", 3, ok, 100, nil), made("b", 3, ok, 4, with(botanu.Revision, int64(1))),
+				made("b", 4, "abandoned", 8, with(botanu.Part, "2", botanu.OutcomeRank, int64(0))),
+			},
+			[]map[string]any{eventRow(2, 2, 15, 3, 5, with("llm_calls", int64(4), "input_tokens", int64(400), "output_tokens", int64(40)))},
+		},
+		{
+			"no outcome: none is taken from an earlier attempt or a nested run",
+			[]replay.Summary{
+				made("a", 1, failed, 1, nil),
+				made("b", 2, "", 2, with(botanu.OutcomeStatus, nil, botanu.OutcomeValueType, nil, botanu.OutcomeValueAmount, nil, botanu.OutcomeValuePerUnit, nil)),
+				made("n", 3, ok, 4, with(botanu.ParentRun, "b")),
+			},
+			[]map[string]any{eventRow(2, 3, 7, 1, 4, with("outcome_status", nil, "outcome_value_type", nil, "outcome_value_amount", nil, "value_per_unit", nil))},
+		},
+		{
+			"what the last attempt does not say, another run does",
+			[]replay.Summary{
+				made("a", 1, failed, 1, with(botanu.Environment, "test")),
+				made("b", 2, ok, 2, with(botanu.Environment, nil)),
+			},
+			[]map[string]any{eventRow(2, 2, 3, 1, 3, with("environment", "test"))},
+		},
+		{"a run without an event ID leaves no event", []replay.Summary{made("a", 1, ok, 1, with(botanu.EventID, nil))}, []map[string]any{}},
+		{"no price: the total is unknown, not zero", []replay.Summary{made("a", 1, failed, 0, unpriced)}, []map[string]any{
+			eventRow(1, 1, 0, 0, 2, and(unknown, with("outcome_status", failed))),
+		}},
+		{"no price beside a run without calls: still unknown", []replay.Summary{made("a", 1, ok, 0, unpriced), made("b", 2, ok, 0, callless)}, []map[string]any{
+			eventRow(2, 2, 0, 0, 3, and(unknown, with("llm_calls", int64(1), "input_tokens", int64(100), "output_tokens", int64(10)))),
+		}},
+		{"no price beside a run that has one: what is known, as a bound", []replay.Summary{made("a", 1, failed, 0, unpriced), made("b", 2, ok, 3, nil)}, []map[string]any{
+			eventRow(2, 2, 3, 0, 3, with("cost_accuracy", "lower_bound")),
+		}},
+		{"no calls: the total is zero", []replay.Summary{made("a", 1, ok, 0, callless)}, []map[string]any{
+			eventRow(1, 1, 0, 0, 2, with("llm_calls", int64(0), "input_tokens", int64(0), "output_tokens", int64(0))),
+		}},
+		{"bounded on either side is no bound", []replay.Summary{made("a", 1, ok, 1, accuracy("lower_bound")), made("b", 2, ok, 2, accuracy("upper_bound"))}, []map[string]any{
+			eventRow(2, 2, 3, 0, 3, with("cost_accuracy", "estimate")),
+		}},
+		{"bounded from above", []replay.Summary{made("a", 1, ok, 1, nil), made("b", 2, ok, 2, accuracy("upper_bound"))}, []map[string]any{
+			eventRow(2, 2, 3, 0, 3, with("cost_accuracy", "upper_bound")),
+		}},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			assert.Equal(t, c.want, query(t, c.runs, "SELECT * FROM events ORDER BY customer_id, event_id"))
+		})
+	}
+}
+
+// and is a with what differs in b.
+func and(a, b map[string]any) map[string]any {
+	c := maps.Clone(a)
+	maps.Copy(c, b)
+	return c
+}
+
+// world is a random event: runs with lineage of any kind, some of it wrong,
+// some in parts, some in revisions. Where it has circles, parents may be in one.
+func world(r *rand.Rand, circles bool) []event.Member {
+	var all []event.Member
+	runs := 1 + r.IntN(8)
+	order := r.Perm(runs) // so that parents come before and after their children by ID
+	name := func(i int) string {
+		if i >= runs {
+			return "elsewhere"
+		}
+		return fmt.Sprint("run-", order[i])
+	}
+	for i := range runs {
+		for part := range 1 + r.IntN(2) {
+			start := r.Int64N(10)
+			m := event.Member{
+				RunID: name(i), Part: uint64(part), Start: start * 1e9, End: (start + r.Int64N(5)) * 1e9,
+				Calls: r.IntN(3), Total: money.Amount(r.IntN(100) * 1e12), Known: true,
+				Outcome: outcome.Outcome{Status: outcome.Status(r.IntN(7)), Source: outcome.Source(r.IntN(5)), Time: r.Int64N(5)},
+			}
+			m.Identity[run.Workflow] = []string{"refund", "refund", "other", ""}[r.IntN(4)]
+			m.Identity[run.Environment] = []string{"prod", "test", ""}[r.IntN(3)]
+			for _, f := range []run.Field{run.ParentRun, run.RootRun, run.RetryOf} {
+				if r.IntN(3) == 0 {
+					m.Identity[f] = name(r.IntN(9))
+				}
+			}
+			if !circles && m.Identity[run.ParentRun] != "" && i > 0 {
+				m.Identity[run.ParentRun] = name(r.IntN(i))
+			} else if !circles {
+				m.Identity[run.ParentRun] = ""
+			}
+			if r.IntN(3) == 0 {
+				m.Identity[run.Attempt] = strconv.Itoa(r.IntN(4))
+			}
+			if m.Calls == 0 {
+				m.Total = 0
+			} else if r.IntN(4) == 0 {
+				m.Known, m.Total, m.Unpriced, m.Caveats = false, 0, m.Calls, billing.UnpricedCalls
+			}
+			for m.Revision = range 1 + r.IntN(3) {
+				if m.Known && m.Calls > 0 {
+					m.Total += money.Amount(r.IntN(5))
+				}
+				all = append(all, m)
+			}
+		}
+	}
+	return all
+}
+
+// summaryOf is the run summary that an event keeps as m. Its run ID is told
+// apart from those of other events by a prefix.
+func summaryOf(m *event.Member, customer, eventID, prefix string) replay.Summary {
+	s := replay.Summary{RunID: prefix + m.RunID, Start: time.Unix(0, m.Start).UTC(), End: time.Unix(0, m.End).UTC()}
+	a := with(
+		botanu.RunID, s.RunID, botanu.Part, fmt.Sprintf("%016x", m.Part), botanu.Revision, int64(m.Revision), botanu.Completion, "root_ended",
+		botanu.EventID, eventID, botanu.OutcomeRank, int64(m.Outcome.Rank()), botanu.CostAccuracy, m.Caveats.Claim().String(),
+		botanu.LLMCalls, int64(m.Calls), botanu.LLMUnpricedCalls, int64(m.Unpriced), botanu.TokensInput, int64(0), botanu.TokensOutput, int64(0),
+	)
+	text := map[string]string{
+		botanu.Customer: customer, botanu.OutcomeStatus: m.Outcome.Status.String(),
+		botanu.Workflow: m.Identity[run.Workflow], botanu.Environment: m.Identity[run.Environment],
+	}
+	if m.Outcome.Time != 0 {
+		text[botanu.OutcomeTime] = time.Unix(0, m.Outcome.Time).UTC().Format(stamp)
+	}
+	for key, f := range map[string]run.Field{botanu.ParentRun: run.ParentRun, botanu.RootRun: run.RootRun, botanu.RetryOf: run.RetryOf} {
+		if v := m.Identity[f]; v != "" {
+			text[key] = prefix + v
+		}
+	}
+	if m.Known {
+		text[botanu.CostTotalExact] = m.Total.String()
+	} else {
+		a[botanu.CostAccuracy] = "unknown"
+	}
+	for key, v := range text { // a summary leaves out what is empty
+		if v != "" {
+			a[key] = v
+		}
+	}
+	if n, err := strconv.Atoi(m.Identity[run.Attempt]); err == nil {
+		a[botanu.Attempt] = int64(n)
+	}
+	s.Attributes = a
+	return s
+}
+
+// TestEvents_sameRuleAsTheCollector holds the view against package event, which
+// the collector's own event summaries come from.
+func TestEvents_sameRuleAsTheCollector(t *testing.T) {
+	nullable := func(text string) any {
+		if text == "" {
+			return nil
+		}
+		return text
+	}
+	var summaries []replay.Summary
+	var want [][]any
+	for seed := range uint64(3000) {
+		r := rand.New(rand.NewPCG(seed, 7))
+		circles := seed%5 == 0
+		// Three customers have events of one ID, of whom one bears no name.
+		customer, id := []string{"", "c", "d"}[seed%3], fmt.Sprintf("event-%04d", seed/3)
+		all := world(r, circles)
+		var e event.Event
+		for i := range all {
+			e.Put(all[i])
+		}
+		r.Shuffle(len(all), func(i, j int) { all[i], all[j] = all[j], all[i] })
+		for i := range all {
+			summaries = append(summaries, summaryOf(&all[i], customer, id, fmt.Sprint(seed, "/")))
+		}
+		s := event.Summarize(e)
+		line := []any{id, nullable(customer), int64(s.Runs), int64(s.Calls), nil}
+		if s.Known {
+			line[4] = int64(s.Total)
+		}
+		if circles { // which run of a circle is top-level may differ, and what hangs on that
+			line = append(line, "", "", "", "", "")
+		} else {
+			line = append(line, int64(s.Attempts), nil, nullable(s.Outcome.Status.String()),
+				nullable(s.Identity[run.Workflow]), nullable(s.Identity[run.Environment]))
+			if s.Known {
+				line[6] = int64(s.Unsuccessful)
+			}
+		}
+		want = append(want, line)
+	}
+	db, err := createDatabase(t.Context(), filepath.Join(t.TempDir(), "runs.db"), summaries)
+	require.NoError(t, err)
+	defer func() { assert.NoError(t, db.Close()) }()
+	got := rowsOf(t, db, `SELECT event_id, customer_id, runs, llm_calls, total_cost_pico,
+		attempts, unsuccessful_cost_pico, outcome_status, workflow, environment,
+		unsuccessful_cost_pico <= total_cost_pico, attempts BETWEEN 1 AND runs + 4
+		FROM events ORDER BY event_id, customer_id`)
+	require.Len(t, got, len(want))
+	for i := range want {
+		if want[i][5] == "" {
+			require.Equal(t, want[i][:5], got[i][:5], "seed %d", i)
+			require.NotEqual(t, int64(0), got[i][10], "seed %d: more was unsuccessful than there was", i)
+			require.Equal(t, int64(1), got[i][11], "seed %d: attempts", i)
+			continue
+		}
+		require.Equal(t, want[i], got[i][:10], "seed %d", i)
+	}
+}
+
+func rowsOf(t *testing.T, db *sql.DB, statement string) [][]any {
+	t.Helper()
+	answer, err := ask(t.Context(), db, statement)
+	require.NoError(t, err)
+	return answer.rows
+}
+
+func TestStatementsOfEvents(t *testing.T) {
+	of := func(eventID, id string, start int, status, cost string, differs map[string]any) replay.Summary {
+		return made(id, start, status, 0, and(with(botanu.EventID, eventID, botanu.CostTotalExact, cost), differs))
+	}
+	runs := []replay.Summary{
+		of("1", "a", 1, "success", "2", nil),
+		of("2", "b", 1, "failed", "1", nil), of("2", "c", 2, "success", "3", nil),
+		of("3", "d", 1, "failed", "4", nil),
+		of("4", "e", 1, "success", "0", with(botanu.CostTotalExact, nil, botanu.CostAccuracy, "unknown", botanu.LLMUnpricedCalls, int64(1))),
+		of("5", "f", 1, "success", "7", with(botanu.Workflow, "x")),
+	}
+	assert.Equal(t, []map[string]any{
+		{"workflow": "w", "events": int64(4), "successes": int64(3), "total_cost": 10.0, "unknown_cost": int64(1), "cost_per_success": 5.0},
+		{"workflow": "x", "events": int64(1), "successes": int64(1), "total_cost": 7.0, "unknown_cost": int64(0), "cost_per_success": 7.0},
+	}, query(t, runs, costPerSuccessOfEvents), "the event of unknown cost is no free success")
+	assert.Equal(t, []map[string]any{
+		{"workflow": "w", "total_cost": 10.0, "unsuccessful_cost": 5.0, "share": 0.5},
+	}, query(t, runs, unsuccessfulShare))
+	assert.Equal(t, []map[string]any{
+		{"workflow": "w", "attempts": int64(1), "successes": int64(2), "cost_per_success": 2.0, "of_it_unsuccessful": 0.0},
+		{"workflow": "w", "attempts": int64(2), "successes": int64(1), "cost_per_success": 4.0, "of_it_unsuccessful": 1.0},
+	}, query(t, runs, costByAttempts))
+}
+
+// TestAgree: the view and event summaries are held against each other, by what
+// the last revision says.
+func TestAgree(t *testing.T) {
+	db, err := createDatabase(t.Context(), filepath.Join(t.TempDir(), "runs.db"), []replay.Summary{made("a", 1, "failed", 1, nil), made("b", 2, "success", 2, nil)})
+	require.NoError(t, err)
+	defer func() { assert.NoError(t, db.Close()) }()
+	say := func(to ptrace.Traces, differs map[string]any) {
+		s := to.ResourceSpans().AppendEmpty().ScopeSpans().AppendEmpty().Spans().AppendEmpty()
+		s.SetName(botanu.EventSummary)
+		require.NoError(t, s.Attributes().FromRaw(and(with(
+			botanu.Customer, "c", botanu.EventID, "e", botanu.Workflow, "w", botanu.Environment, "prod", botanu.OutcomeStatus, "success",
+			botanu.EventAttempts, 2, botanu.EventRuns, 2, botanu.EventCostTotalExact, "3", botanu.EventCostUnsuccessfulExact, "1",
+			botanu.EventCostAccuracy, "exact", botanu.EventLLMCalls, 2, botanu.EventTokensInput, 200, botanu.EventTokensOutput, 20,
+		), differs)))
+	}
+	td := ptrace.NewTraces()
+	_, err = agree(t.Context(), db, []ptrace.Traces{td})
+	require.ErrorContains(t, err, "disagree")
+	say(td, with(botanu.EventAttempts, 1, botanu.EventCostTotalExact, "1"))
+	_, err = agree(t.Context(), db, []ptrace.Traces{td})
+	require.ErrorContains(t, err, "disagree")
+	say(td, nil)
+	n, err := agree(t.Context(), db, []ptrace.Traces{td})
+	require.NoError(t, err)
+	assert.Equal(t, 1, n)
+	say(td, with(botanu.EventID, "of no run"))
+	_, err = agree(t.Context(), db, []ptrace.Traces{td})
+	require.ErrorContains(t, err, "the collector summarised 2")
+}
