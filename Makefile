@@ -33,6 +33,10 @@ SOAKTIME ?= 10m
 soak: build ## hostile load on the built collector for SOAKTIME (10m), its memory and limits watched
 	SOAK=$(SOAKTIME) go -C e2e test -count=1 -v -timeout 0 ./soak
 
+.PHONY: e2e-sdk
+e2e-sdk: build ## play the real botanu SDK live into the built collector (takes python3 and PyPI)
+	go -C e2e test -count=1 -tags sdk ./sdk
+
 .PHONY: lint
 lint: ## golangci-lint over every module
 	@mkdir -p bin
