@@ -241,24 +241,36 @@ func (o *outbox) drain(ctx context.Context, q *queue) {
 	o.ring()
 }
 
-// flush hands over everything, where nobody else does, and gives up on what is
-// refused.
+// flush hands over everything, where nobody else does, and tries again what is
+// refused for as long as ctx lasts: there is no later chance.
 func (o *outbox) flush(ctx context.Context) {
-	o.hurry()
-	for {
-		o.dispatch(ctx, time.Now())
+	for ctx.Err() == nil {
+		o.hurry()
+		for o.dispatch(ctx, time.Now()); ctx.Err() == nil && o.isDue(); o.dispatch(ctx, time.Now()) {
+			o.workers.Wait()
+		}
 		o.workers.Wait()
-		if ctx.Err() != nil || !o.isDue(time.Now()) {
+		if o.isEmpty() {
 			return
+		}
+		select {
+		case <-ctx.Done():
+		case <-time.After(backoffLeast):
 		}
 	}
 }
 
-// isDue reports whether there is a queue that has not been refused.
-func (o *outbox) isDue(now time.Time) bool {
+// isDue reports whether there is a queue that nobody hands over or has refused.
+func (o *outbox) isDue() bool {
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	return slices.ContainsFunc(o.queues, func(q *queue) bool { return q.err == nil || !now.Before(q.retryAt) })
+	return slices.ContainsFunc(o.queues, func(q *queue) bool { return q.err == nil && len(q.waiting) > 0 })
+}
+
+func (o *outbox) isEmpty() bool {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return o.pending == 0
 }
 
 // batch is what to offer next of a queue; nothing where it is not due.
