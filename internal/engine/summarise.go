@@ -110,7 +110,7 @@ func (e *Engine) endLate(en *entry, now time.Time) {
 	e.drop(en)
 }
 
-// takeAll empties the engine.
+// takeAll empties the engine of runs. Their tenants stay until their events are told.
 func (e *Engine) takeAll(now time.Time) []job {
 	e.mu.Lock()
 	defer e.mu.Unlock()
@@ -133,7 +133,6 @@ func (e *Engine) takeAll(now time.Time) []job {
 	for _, en := range all {
 		e.drop(en)
 	}
-	e.releaseIdle()
 	return jobs
 }
 
