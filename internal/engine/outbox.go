@@ -264,7 +264,8 @@ func (o *outbox) flush(ctx context.Context) {
 func (o *outbox) isDue() bool {
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	return slices.ContainsFunc(o.queues, func(q *queue) bool { return q.err == nil && len(q.waiting) > 0 })
+	now := time.Now()
+	return slices.ContainsFunc(o.queues, func(q *queue) bool { return len(q.waiting) > 0 && (q.err == nil || !now.Before(q.retryAt)) })
 }
 
 func (o *outbox) isEmpty() bool {
@@ -328,7 +329,7 @@ func (o *outbox) hurry() {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	for _, q := range o.queues {
-		q.err = nil
+		q.retryAt = time.Time{}
 	}
 }
 
