@@ -33,6 +33,11 @@ SOAKTIME ?= 10m
 soak: build ## hostile load on the built collector for SOAKTIME (10m), its memory and limits watched
 	SOAK=$(SOAKTIME) go -C e2e test -count=1 -v -timeout 0 ./soak
 
+CRASH_KILLS ?= 200
+.PHONY: crash
+crash: build ## kill -9 the collector CRASH_KILLS times (200) and hold every summary against the truth
+	CRASH_KILLS=$(CRASH_KILLS) go -C e2e test -count=1 -v -timeout 0 ./crash
+
 .PHONY: e2e-sdk
 e2e-sdk: build ## play the real botanu SDK live into the built collector (takes python3 and PyPI)
 	go -C e2e test -count=1 -tags sdk ./sdk

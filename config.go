@@ -54,6 +54,13 @@ type Config struct {
 	// that keep tenants apart and are passed on with their summaries. Letter
 	// case does not matter.
 	MetadataKeys []string `mapstructure:"metadata_keys"`
+	// Storage is the component ID of a storage extension, such as file_storage.
+	// With it the state survives the process. Absent: memory only.
+	Storage *component.ID `mapstructure:"storage"`
+	// StorageFailure is what becomes of spans while the storage fails: pass lets
+	// them go on, held in memory; refuse answers the sender with an error, so that
+	// it tries again.
+	StorageFailure string `mapstructure:"storage_failure"`
 	// RunsPage is a page that shows which runs are held, and why.
 	RunsPage RunsPageConfig `mapstructure:"runs_page"`
 
@@ -209,14 +216,15 @@ type RateCardConfig struct {
 
 func createDefaultConfig() component.Config {
 	return &Config{
-		QuietPeriod: 10 * time.Second,
-		IdleTimeout: 5 * time.Minute,
-		MaxDuration: time.Hour,
-		LateWindow:  10 * time.Minute,
-		Cost:        CostConfig{Prefer: string(cost.Trusted), RateCard: RateCardConfig{ReloadInterval: time.Minute}},
-		Inherit:     InheritConfig{Enabled: true, QuietPeriod: 30 * time.Second, MaxSpans: 1_000_000},
-		Events:      EventsConfig{Enabled: true, QuietPeriod: time.Minute, Retain: time.Hour, MaxEvents: 100_000},
-		Limits:      LimitsConfig{OpenRuns: 100_000, LateRuns: 500_000, SpansPerRun: 100_000, MemoryMiB: 512, Tenants: 1000},
+		QuietPeriod:    10 * time.Second,
+		IdleTimeout:    5 * time.Minute,
+		MaxDuration:    time.Hour,
+		LateWindow:     10 * time.Minute,
+		Cost:           CostConfig{Prefer: string(cost.Trusted), RateCard: RateCardConfig{ReloadInterval: time.Minute}},
+		Inherit:        InheritConfig{Enabled: true, QuietPeriod: 30 * time.Second, MaxSpans: 1_000_000},
+		StorageFailure: storagePass,
+		Events:         EventsConfig{Enabled: true, QuietPeriod: time.Minute, Retain: time.Hour, MaxEvents: 100_000},
+		Limits:         LimitsConfig{OpenRuns: 100_000, LateRuns: 500_000, SpansPerRun: 100_000, MemoryMiB: 512, Tenants: 1000},
 		Attributes: AttributesConfig{
 			RunID:           botanu.RunID,
 			EventID:         botanu.EventID,
@@ -252,7 +260,7 @@ const (
 // the fix.
 func (c *Config) Validate() error {
 	return errors.Join(c.validateTimes(), c.validateLimits(), c.Attributes.validate(), c.validateLists(), c.validateMetadataKeys(),
-		c.Outcome.validate(), c.Cost.validate(), c.RunsPage.validate())
+		c.Outcome.validate(), c.Cost.validate(), c.RunsPage.validate(), c.validateStorage())
 }
 
 func (c *Config) validateTimes() error {
@@ -368,6 +376,19 @@ func (c *Config) validateLists() error {
 		}
 	}
 	return errors.Join(errs...)
+}
+
+// What becomes of spans while the storage fails.
+const (
+	storagePass   = "pass"
+	storageRefuse = "refuse"
+)
+
+func (c *Config) validateStorage() error {
+	if c.StorageFailure != storagePass && c.StorageFailure != storageRefuse {
+		return fmt.Errorf("storage_failure: %q is none of pass, refuse; give one of them", c.StorageFailure)
+	}
+	return nil
 }
 
 func (c *Config) validateMetadataKeys() error {

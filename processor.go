@@ -2,6 +2,7 @@ package runrollupprocessor
 
 import (
 	"context"
+	"errors"
 	"time"
 
 	"go.opentelemetry.io/collector/component"
@@ -24,6 +25,7 @@ type rollupProcessor struct {
 	spans   spanWriter
 	tenants tenantKeys
 	page    *runsPage
+	keeper  keeper
 	metrics *telemetry
 	logger  *zap.Logger
 
@@ -50,18 +52,21 @@ func newProcessor(set processor.Settings, c *Config, next consumer.Traces) (*rol
 	config := c.engine()
 	config.Extract.Card = card.inForce.Load()
 	p.engine = engine.New(config, p.emit, func(ctx context.Context, t engine.Tally) { p.metrics.observed(ctx, t) })
+	p.keeper = keeper{id: c.Storage, refuse: c.StorageFailure == storageRefuse, owner: set.ID, logger: set.Logger}
 	p.page = newRunsPage(c, set.ID, p.engine, set.Logger)
 	p.metrics, err = newTelemetry(set.TelemetrySettings, p.engine, card, c)
 	return p, err
 }
 
 // observe takes in a batch, which then passes on unchanged: the span's way
-// through the pipeline never waits for its run, nor fails by it.
+// through the pipeline never waits for its run, nor fails by it. With storage it
+// waits until what it changed is written down, and may be refused for it.
 func (p *rollupProcessor) observe(ctx context.Context, td ptrace.Traces) (ptrace.Traces, error) {
 	now := time.Now()
-	p.metrics.observed(ctx, p.engine.Observe(td, p.tenants.of(ctx), now))
+	tally, err := p.engine.Accept(ctx, td, p.tenants.of(ctx), now)
+	p.metrics.observed(ctx, tally)
 	p.metrics.took(ctx, time.Since(now))
-	return td, nil
+	return td, err
 }
 
 // emit sends as many of the summaries of one tenant down the pipeline as go
@@ -83,11 +88,14 @@ func (p *rollupProcessor) emit(ctx context.Context, metadata [][]string, summari
 	return n, err
 }
 
-func (p *rollupProcessor) start(ctx context.Context, _ component.Host) error {
+func (p *rollupProcessor) start(ctx context.Context, host component.Host) error {
 	if err := p.place.take(); err != nil {
 		return err
 	}
 	p.started = true
+	if err := p.keeper.open(ctx, host, p.engine); err != nil {
+		return err
+	}
 	if err := p.page.start(ctx); err != nil {
 		return err
 	}
@@ -105,7 +113,7 @@ func (p *rollupProcessor) shutdown(ctx context.Context) error {
 	}
 	p.page.close()
 	p.card.close()
-	err := p.engine.Shutdown(ctx)
+	err := errors.Join(p.engine.Shutdown(ctx), p.keeper.close(ctx))
 	p.metrics.shutdown()
 	return err
 }

@@ -66,6 +66,11 @@ func newTelemetry(set component.TelemetrySettings, e *engine.Engine, card *cardF
 		{b.RegisterProcessorRunRollupSpansWaitingLimitCallback, func() int64 { return int64(c.Inherit.MaxSpans) }},
 		{b.RegisterProcessorRunRollupSummariesPendingCallback, func() int64 { return int64(e.Gauges().Pending) }},
 		{b.RegisterProcessorRunRollupSummariesRejectedCallback, func() int64 { return e.Gauges().Rejected }},
+		{b.RegisterProcessorRunRollupStorageWritesCallback, func() int64 { return e.LogStats().Writes }},
+		{b.RegisterProcessorRunRollupStorageErrorsCallback, func() int64 { return e.LogStats().Errors }},
+		{b.RegisterProcessorRunRollupStorageReplayedEntriesCallback, func() int64 { return e.LogStats().Replayed }},
+		{b.RegisterProcessorRunRollupStorageSkippedEntriesCallback, func() int64 { return e.LogStats().Skipped }},
+		{b.RegisterProcessorRunRollupStorageBytesCallback, func() int64 { return e.LogStats().Bytes }},
 		{b.RegisterProcessorRunRollupRateCardReloadsCallback, card.reloads.Load},
 		{b.RegisterProcessorRunRollupRateCardReloadErrorsCallback, card.errors.Load},
 	} {

@@ -7,7 +7,9 @@ replace github.com/runrollup/runrollupprocessor => ..
 require (
 	github.com/runrollup/runrollupprocessor v0.0.0
 	github.com/stretchr/testify v1.12.1
+	go.etcd.io/bbolt v1.5.0
 	go.opentelemetry.io/collector/pdata v1.67.0
+	golang.org/x/sys v0.47.0
 )
 
 require (

@@ -10,6 +10,7 @@ package engine
 
 import (
 	"context"
+	"errors"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -43,10 +44,16 @@ type Engine struct {
 	evicted   []job
 	strays    strays
 	dueEvents []*eventEntry
+	letGo     map[uint64]letGo // by part; only where there is a log
+	tenantSeq uint64
 	lost      []lost // decided, and not yet counted
 	aside     Tally  // what became of spans aside from any batch
 
-	outbox *outbox
+	outbox  *outbox
+	log     *log // nil without storage
+	stopLog context.CancelFunc
+	logDone sync.WaitGroup
+	first   func() // what the summarising goroutine is to do before anything else
 }
 
 // intake reads spans by one rate card.
@@ -65,8 +72,10 @@ func New(config Config, emit Emit, tell func(context.Context, Tally)) *Engine {
 		wake:    make(chan struct{}, 1),
 		tenants: newTenants(),
 		strays:  newStrays(),
-		outbox:  newOutbox(emit),
+		letGo:   map[uint64]letGo{},
 	}
+	e.outbox = newOutbox(emit, e.taken)
+	e.outbox.allow(e.room())
 	e.UseCard(config.Extract.Card)
 	return e
 }
@@ -98,6 +107,23 @@ func (e *Engine) Observe(td ptrace.Traces, metadata [][]string, now time.Time) T
 	b.Clear()
 	in.batches.Put(b)
 	return tally
+}
+
+// Accept is Observe where the state survives the process: what the batch
+// changed has been written down when it returns. Where that is not possible, it
+// says so if spans are to be refused then.
+func (e *Engine) Accept(ctx context.Context, td ptrace.Traces, metadata [][]string, now time.Time) (Tally, error) {
+	if e.log == nil {
+		return e.Observe(td, metadata, now), nil
+	}
+	if err := e.log.isFailing(); err != nil && e.log.refuse {
+		return Tally{}, errors.Join(ErrStorage, err)
+	}
+	tally := e.Observe(td, metadata, now)
+	e.mu.Lock()
+	entry := e.log.pending()
+	e.mu.Unlock()
+	return tally, e.log.wait(ctx, entry)
 }
 
 // takeIn adds the facts of a batch to the state.

@@ -27,7 +27,10 @@ type eventEntry struct {
 	element *list.Element
 
 	// told is of the last summary; see entry.told.
-	told *event.Told
+	told   *event.Told
+	before *event.Told // of the summary before; only where there is a log
+	busy   int         // summaries of it that are being made
+	unsure bool        // nobody knows whether the last summary has arrived
 }
 
 // membersLimit bounds the parts of runs that one event may have. Past it the
@@ -79,6 +82,9 @@ func (e *Engine) putIntoEvent(en *entry, m *event.Member, now time.Time, tally *
 	key := event.Key{Customer: m.Identity[run.Customer], Event: m.Identity[run.Event]}
 	if was := en.event; was != nil && was.key != key {
 		was.event.Remove(m.RunID, m.Part)
+		if w := e.rec(); w != nil {
+			w.MemberRemoved(was.part, m.RunID, m.Part)
+		}
 		e.changeEvent(was, now)
 		en.event = nil
 	}
@@ -95,6 +101,9 @@ func (e *Engine) putIntoEvent(en *entry, m *event.Member, now time.Time, tally *
 		en.event = ev
 	}
 	ev.event.Put(*m)
+	if w := e.rec(); w != nil {
+		w.Member(ev.part, m)
+	}
 	e.changeEvent(ev, now)
 	e.spread(ev, now, tally)
 }
@@ -110,8 +119,14 @@ func (e *Engine) eventOf(t *tenant, key event.Key, now time.Time, tally *Tally) 
 	}
 	ev := &eventEntry{tenant: t, key: key, part: rand.Uint64()}
 	ev.timer = timer{event: ev, place: -1}
+	if w := e.rec(); w != nil {
+		w.EventBegin(ev.part, t.id, key)
+	}
 	if t.gone { // what its last runs come to is told, and nothing is kept
 		ev.closing = true
+		if e.log != nil {
+			e.letGo[ev.part] = letGo{event: ev}
+		}
 		return ev
 	}
 	t.events[key] = ev
@@ -169,6 +184,7 @@ func (e *Engine) closeEvent(ev *eventEntry, now time.Time, tally *Tally) {
 	if ev.changed {
 		e.deadlines.set(&ev.timer, now)
 	}
+	e.endEvent(ev)
 }
 
 // releaseEvent takes an event out of all indexes.
@@ -189,6 +205,7 @@ type eventJob struct {
 	entry *eventEntry
 	event event.Event // snapshot
 	told  *event.Told
+	again bool // told once more, as it was
 }
 
 // takeEvents collects the events that are due.
@@ -227,6 +244,7 @@ func (e *Engine) takeEvents(now time.Time) []eventJob {
 
 func (e *Engine) eventJobOf(ev *eventEntry) eventJob {
 	ev.changed = false
+	ev.busy++
 	return eventJob{entry: ev, event: ev.event.Snapshot()}
 }
 
@@ -240,6 +258,7 @@ func (e *Engine) expire(ev *eventEntry, now time.Time) {
 		}
 	}
 	e.releaseEvent(ev)
+	e.endEvent(ev)
 }
 
 // takeAllEvents empties the engine of events.
@@ -272,31 +291,58 @@ var distant = time.Unix(1<<40, 0)
 // summariseEvents makes the summaries of events. The caller holds
 // e.summarising.
 func (e *Engine) summariseEvents(jobs []eventJob, now time.Time) {
+	letters := make([]letterTo, 0, len(jobs))
 	for i := range jobs {
 		j := &jobs[i]
 		if j.event.IsEmpty() && j.entry.told == nil {
 			continue // its only run went to another event before anything was told
 		}
-		s := event.Summarize(j.event)
-		if s.Start == 0 {
-			s.Start, s.End = now.UnixNano(), now.UnixNano()
-		}
-		s.Tenant, s.Part = j.entry.tenant.key, j.entry.part
-		s.Identity[run.Event], s.Identity[run.Customer] = j.entry.key.Event, j.entry.key.Customer
+		s := eventSummaryOf(j, now)
 		if last := j.entry.told; last != nil && !s.Revise(last) {
+			if again := eventSummaryOf(j, now); j.entry.unsure && eventAsTold(again, last, j.entry.before) {
+				j.again = true
+				letters = append(letters, letterTo{j.entry.tenant, Summary{Event: again}})
+			}
 			continue
 		}
 		told := s.Told()
 		j.told = &told
-		e.outbox.put(j.entry.tenant, Summary{Event: &s})
+		letters = append(letters, letterTo{j.entry.tenant, Summary{Event: s}})
 	}
 	e.mu.Lock()
-	defer e.mu.Unlock()
 	for i := range jobs {
-		if jobs[i].told != nil {
-			jobs[i].entry.told = jobs[i].told
+		ev := jobs[i].entry
+		ev.busy--
+		ev.unsure = false
+		switch {
+		case jobs[i].again:
+			e.outbox.expect(ev.part)
+			continue
+		case jobs[i].told == nil:
+			e.settle(ev.part)
+			continue
+		case e.log != nil:
+			ev.before = ev.told
+			e.outbox.expect(ev.part)
+			if w := e.rec(); w != nil {
+				w.EventTold(ev.part, jobs[i].told)
+			}
 		}
+		ev.told = jobs[i].told
 	}
+	e.mu.Unlock()
+	e.send(letters)
+}
+
+// eventSummaryOf is the summary of a job, as if none had been told before.
+func eventSummaryOf(j *eventJob, now time.Time) *event.Summary {
+	s := event.Summarize(j.event)
+	if s.Start == 0 {
+		s.Start, s.End = now.UnixNano(), now.UnixNano()
+	}
+	s.Tenant, s.Part = j.entry.tenant.key, j.entry.part
+	s.Identity[run.Event], s.Identity[run.Customer] = j.entry.key.Event, j.entry.key.Customer
+	return &s
 }
 
 // claimsOf takes out of facts that belong to no run those that name an event
@@ -357,14 +403,12 @@ func (e *Engine) claim(t *tenant, f run.Fact, c *outcome.Claim, now time.Time, t
 	f.Detail = &run.Detail{Claim: c}
 	f.Flags &^= run.NamedRoot | run.NoParent | run.RemoteParent // it is no run's root
 	ev := e.eventOf(t, key, now, tally)
-	said := outcome.Resolve([]outcome.Span{{ID: f.Key.Span, Claim: c, End: f.End}}, false)
-	if !ev.event.Say(event.Claim{Span: f.Key, Outcome: said}) {
+	if !ev.say(&f) {
 		return
 	}
 	tally.EventClaims++
-	ev.claims = append(ev.claims, f)
-	if len(ev.claims) > event.ClaimLimit {
-		ev.claims = ev.claims[1:]
+	if w := e.rec(); w != nil {
+		w.Claim(ev.part, &f)
 	}
 	e.changeEvent(ev, now)
 	e.spread(ev, now, tally)
@@ -390,6 +434,9 @@ func (e *Engine) spread(ev *eventEntry, now time.Time, tally *Tally) {
 // addClaim adds an outcome to a run. It is no span of the run's traces.
 func (e *Engine) addClaim(en *entry, f *run.Fact, now time.Time, tally *Tally) {
 	if en.run.Add(f, e.config.SpansPerRun) == run.Grown {
+		if w := e.rec(); w != nil {
+			w.Fact(en.part, f)
+		}
 		e.measure(en)
 		e.touch(en, now, tally)
 	}

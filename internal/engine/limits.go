@@ -12,6 +12,7 @@ type held struct {
 	open, late                                     int // runs
 	events                                         int
 	openBytes, lateBytes, strayBytes, evictedBytes int // about
+	letGoBytes                                     int // of runs that are kept for the summary that waits
 	eventBytes                                     int
 	tenantBytes                                    int
 }
@@ -100,7 +101,7 @@ func (e *Engine) yield(unsent int, now time.Time, tally *Tally) {
 
 // room is how many bytes summaries may take that wait.
 func (e *Engine) room() int {
-	firm := e.held.bytes() + e.held.evictedBytes - e.held.lateBytes - e.held.eventBytes
+	firm := e.held.bytes() + e.held.evictedBytes + e.held.letGoBytes - e.held.lateBytes - e.held.eventBytes
 	return max(e.config.Memory-e.config.heldBytes(), e.config.Memory-firm)
 }
 
@@ -108,14 +109,17 @@ func (e *Engine) room() int {
 func (e *Engine) evict(en *entry, by Limit, tally *Tally) {
 	e.tellEarly(en, by, tally)
 	e.missed(en)
+	e.end(en, run.Evicted)
 	e.drop(en)
 }
 
 // tellEarly makes the job of an evicted run.
 func (e *Engine) tellEarly(en *entry, by Limit, tally *Tally) {
+	en.busy++
 	j := e.jobOf(en, run.Evicted)
 	if en.hasCalls && !en.rootSeen {
 		// What is still to come, and will be a part of its own, may repeat them.
+		e.doubt(en, billing.PossibleDuplicate)
 		j.caveats |= billing.PossibleDuplicate
 	}
 	j.bytes = en.bytes
@@ -129,13 +133,25 @@ func (e *Engine) tellEarly(en *entry, by Limit, tally *Tally) {
 // that it joined them to.
 func (e *Engine) missed(en *entry) {
 	for other := range en.tenant.beside(en) {
-		other.caveats |= billing.PossibleDuplicate
+		e.doubt(other, billing.PossibleDuplicate)
+	}
+}
+
+// doubt adds what a run's own spans do not tell to its caveats.
+func (e *Engine) doubt(en *entry, c billing.Caveats) {
+	if en.caveats|c == en.caveats {
+		return
+	}
+	en.caveats |= c
+	if w := e.rec(); w != nil {
+		w.Caveats(en.part, en.caveats)
 	}
 }
 
 // cutShort ends the late window of a summarised run early.
 func (e *Engine) cutShort(en *entry, tally *Tally) {
 	e.missed(en)
+	e.end(en, en.toldAs)
 	e.drop(en)
 	tally.CutShort++
 }

@@ -33,6 +33,13 @@ func (s Summary) same(o Summary) bool {
 	return o.Event != nil && s.Event.Part == o.Event.Part
 }
 
+func (s Summary) part() uint64 {
+	if s.Run != nil {
+		return s.Run.Part
+	}
+	return s.Event.Part
+}
+
 func (s Summary) revision() int {
 	if s.Run != nil {
 		return s.Run.Revision
@@ -67,15 +74,18 @@ const (
 // outbox holds summaries until the next component has taken them. What one
 // tenant's are refused for, or hang in, does not keep another's waiting.
 type outbox struct {
-	emit Emit
-	rung chan struct{} // holds one token: there is something new to send
+	emit  Emit
+	taken func([]uint64) // parts of which nothing waits any more
+	rung  chan struct{}  // holds one token: there is something new to send
 
 	workers sync.WaitGroup // those that hand summaries over, one a queue
 
 	mu       sync.Mutex // guards everything declared below; never held over a call of emit
 	queues   []*queue   // that hold something, in the order in which they first did
 	byTenant map[*tenant]*queue
-	busy     int // queues that are being handed over
+	busy     int            // queues that are being handed over
+	unsent   map[uint64]int // by part: summaries that wait, or are about to
+	freed    []uint64       // parts that left unsent since taken was told
 	pending  int
 	bytes    int
 	limit    int   // of bytes, about
@@ -104,8 +114,33 @@ type letter struct {
 	offered bool // the next component has seen it, whatever it said
 }
 
-func newOutbox(emit Emit) *outbox {
-	return &outbox{emit: emit, rung: make(chan struct{}, 1), byTenant: map[*tenant]*queue{}}
+func newOutbox(emit Emit, taken func([]uint64)) *outbox {
+	return &outbox{emit: emit, taken: taken, rung: make(chan struct{}, 1), byTenant: map[*tenant]*queue{}, unsent: map[uint64]int{}}
+}
+
+// expect announces a summary of a part, which is then put.
+func (o *outbox) expect(part uint64) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	o.unsent[part]++
+}
+
+// waits reports whether a summary of a part waits to be taken. It is kept only
+// of parts that were announced.
+func (o *outbox) waits(part uint64) bool {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return o.unsent[part] > 0
+}
+
+// tell says which parts have nothing that waits any more. It is called without
+// o.mu.
+func (o *outbox) tell() {
+	o.mu.Lock()
+	freed := o.freed
+	o.freed = nil
+	o.mu.Unlock()
+	o.taken(freed)
 }
 
 // allow sets about how many bytes may wait.
@@ -127,6 +162,7 @@ func (o *outbox) size() int {
 // of the offer, so that stays, and the newer one follows it. Over the limits
 // what waits longest is given up, of the tenant of which most waits.
 func (o *outbox) put(t *tenant, s Summary) {
+	defer o.tell()
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	q := o.byTenant[t]
@@ -159,6 +195,14 @@ func (o *outbox) put(t *tenant, s Summary) {
 func (o *outbox) remove(q *queue, from, to int) {
 	for i := from; i < to; i++ {
 		o.bytes -= q.waiting[i].bytes
+		part := q.waiting[i].summary.part()
+		switch n := o.unsent[part]; {
+		case n > 1:
+			o.unsent[part] = n - 1
+		case n == 1:
+			delete(o.unsent, part)
+			o.freed = append(o.freed, part)
+		}
 	}
 	o.pending -= to - from
 	if from == 0 {
@@ -229,6 +273,7 @@ func (o *outbox) drain(ctx context.Context, q *queue) {
 		}
 		taken, err := o.emit(ctx, q.tenant.metadata, batch)
 		o.settle(q, batch[:taken], err, time.Now())
+		o.tell()
 	}
 	o.mu.Lock()
 	defer o.mu.Unlock()

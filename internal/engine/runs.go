@@ -37,6 +37,12 @@ type entry struct {
 	// told is of the last summary. It changes under both Engine.summarising and
 	// Engine.mu, so that either is enough to read it.
 	told *run.Told
+	// What a summary that is made again must be like; only where there is a log.
+	before  *run.Told      // of the summary before
+	toldAs  run.Completion // of the last one
+	letGoAs run.Completion // set when it is not held any more
+	busy    int            // summaries of it that are being made
+	unsure  bool           // nobody knows whether the last summary has arrived
 }
 
 // join adds one fact to its run.
@@ -45,7 +51,12 @@ func (e *Engine) join(t *tenant, f *extract.Owned, now time.Time, tally *Tally) 
 	if en == nil {
 		en = e.begin(t, f.Run, now, tally)
 	}
-	switch en.run.Add(&f.Fact, e.config.SpansPerRun) {
+	wasTruncated := en.run.Truncated()
+	change := en.run.Add(&f.Fact, e.config.SpansPerRun)
+	if w := e.rec(); w != nil && change != run.Unchanged && (change != run.Full || !wasTruncated) {
+		w.Fact(en.part, &f.Fact)
+	}
+	switch change {
 	case run.Unchanged:
 		tally.Duplicates++
 		return
@@ -93,6 +104,9 @@ func (e *Engine) begin(t *tenant, id string, now time.Time, tally *Tally) *entry
 	en.traces, en.itself[0] = en.oneTrace[:0], en
 	e.putOpen(en)
 	t.runs[id] = en
+	if w := e.rec(); w != nil {
+		w.Begin(en.part, t.id, id, now.UnixNano())
+	}
 	return en
 }
 
@@ -106,9 +120,10 @@ func (e *Engine) reopen(en *entry, now time.Time, tally *Tally) {
 }
 
 // hold keeps a summarised run for its late window, as far as there is room.
-func (e *Engine) hold(en *entry, now time.Time, tally *Tally) {
+func (e *Engine) hold(en *entry, as run.Completion, now time.Time, tally *Tally) {
 	if e.config.LateWindow <= 0 || e.config.LateRuns <= 0 {
 		e.missed(en)
+		e.end(en, as)
 		e.drop(en)
 		return
 	}

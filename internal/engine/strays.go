@@ -48,6 +48,9 @@ func (e *Engine) addStray(of *tenant, f *run.Fact, now time.Time) run.Change {
 	}
 	e.strays.touch(t, now)
 	change := t.hold(f)
+	if w := e.rec(); w != nil && change != run.Unchanged {
+		w.Stray(of.id, f)
+	}
 	if change == run.Grown {
 		e.strays.waiting++
 	}
@@ -256,6 +259,9 @@ func (e *Engine) gather(t *tenant, f *extract.Owned, now time.Time, tally *Tally
 // trace's run if it has exactly one; the rest belongs to none.
 func (e *Engine) decide(t *strayTrace, now time.Time, tally *Tally) {
 	e.dropStrays(t)
+	if w := e.rec(); w != nil {
+		w.Decided(t.tenant.id, t.id)
+	}
 	broken, whole := t.rest()
 	runs := t.tenant.traces[t.id]
 	if len(runs) == 1 {
@@ -286,7 +292,7 @@ func (e *Engine) decide(t *strayTrace, now time.Time, tally *Tally) {
 			l.beside = append(l.beside, en.run.Snapshot())
 			if en.caveats&billing.AttributionSuspect == 0 {
 				// The call is one of theirs, or nobody's: neither's total is exact.
-				en.caveats |= billing.AttributionSuspect
+				e.doubt(en, billing.AttributionSuspect)
 				again = append(again, en)
 			}
 		}
@@ -294,6 +300,9 @@ func (e *Engine) decide(t *strayTrace, now time.Time, tally *Tally) {
 			for i := range facts {
 				if en.run.HasChild(facts[i].Key) {
 					en.run.Outside(facts[i].Key)
+					if w := e.rec(); w != nil {
+						w.Outside(en.part, facts[i].Key)
+					}
 				}
 			}
 		}

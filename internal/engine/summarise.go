@@ -18,6 +18,7 @@ type job struct {
 	caveats    billing.Caveats
 	began      time.Time
 	bytes      int          // of an evicted run
+	again      bool         // told once more, as it was
 	told       *run.Told    // of the summary, once it is made; nil where that says nothing new
 	member     event.Member // what its event keeps of the summary
 }
@@ -59,6 +60,7 @@ func (e *Engine) take(now time.Time) []job {
 		}
 		due = append(due, en)
 		if !en.isLate {
+			en.busy++
 			jobs = append(jobs, e.jobOf(en, e.completionOf(en, now)))
 		}
 	}
@@ -90,12 +92,13 @@ func (e *Engine) completionOf(en *entry, now time.Time) run.Completion {
 // close leaves a run that is summarised open, held or forgotten.
 func (e *Engine) close(en *entry, now time.Time) {
 	en.settled()
-	if e.completionOf(en, now) == run.MaxDuration { // it stays open, and is revisited
+	as := e.completionOf(en, now)
+	if as == run.MaxDuration { // it stays open, and is revisited
 		en.revisitAt = now.Add(e.config.MaxDuration)
 		e.deadlines.set(&en.timer, e.dueAt(en))
 		return
 	}
-	e.hold(en, now, &e.aside)
+	e.hold(en, as, now, &e.aside)
 }
 
 // endLate ends a late window. A run is held on for as long as another run of
@@ -107,6 +110,7 @@ func (e *Engine) endLate(en *entry, now time.Time) {
 		return
 	}
 	e.missed(en)
+	e.end(en, en.toldAs)
 	e.drop(en)
 }
 
@@ -124,6 +128,7 @@ func (e *Engine) takeAll(now time.Time) []job {
 		t := el.Value.(*tenant)
 		// First the jobs, then the end: each may look at the others beside it.
 		for r := t.open.Front(); r != nil; r = r.Next() {
+			r.Value.(*entry).busy++
 			jobs = append(jobs, e.jobOf(r.Value.(*entry), run.Shutdown))
 		}
 		for _, en := range t.runs {
@@ -139,26 +144,59 @@ func (e *Engine) takeAll(now time.Time) []job {
 // summarise makes the summaries of jobs, leaves out those that say nothing
 // new, and puts the rest into the outbox. The caller holds e.summarising.
 func (e *Engine) summarise(jobs []job, now time.Time) {
+	letters := make([]letterTo, 0, len(jobs))
 	for i := range jobs {
 		j := &jobs[i]
-		o := e.config.Summary
-		o.Caveats = j.caveats
-		s := run.Summarize(j.run, j.completion, o, j.beside...)
-		if s.Start == 0 { // no span of it has a usable time
-			s.Start, s.End = j.began.UnixNano(), j.began.UnixNano()
-		}
-		s.Tenant, s.RunID, s.Part = j.entry.tenant.key, j.entry.id, j.entry.part
+		s := e.summaryOf(j)
 		if last := j.entry.told; last != nil && !s.Revise(last) {
+			if again := e.summaryOf(j); j.entry.unsure && asTold(again, last, j.entry.before) {
+				j.again = true
+				letters = append(letters, letterTo{j.entry.tenant, Summary{Run: again}})
+			}
 			continue
 		}
 		told := s.Told()
 		j.told = &told
 		if e.config.Events {
-			j.member = event.Of(&s)
+			j.member = event.Of(s)
 		}
-		e.outbox.put(j.entry.tenant, Summary{Run: &s})
+		letters = append(letters, letterTo{j.entry.tenant, Summary{Run: s}})
 	}
 	e.remember(jobs, now)
+	e.send(letters)
+}
+
+// summaryOf is the summary of a job, as if none had been told before.
+func (e *Engine) summaryOf(j *job) *run.Summary {
+	o := e.config.Summary
+	o.Caveats = j.caveats
+	s := run.Summarize(j.run, j.completion, o, j.beside...)
+	j.completion = s.Completion
+	if s.Start == 0 { // no span of it has a usable time
+		s.Start, s.End = j.began.UnixNano(), j.began.UnixNano()
+	}
+	s.Tenant, s.RunID, s.Part = j.entry.tenant.key, j.entry.id, j.entry.part
+	return &s
+}
+
+// letterTo is a summary and the tenant whose it is.
+type letterTo struct {
+	tenant  *tenant
+	summary Summary
+}
+
+// send puts summaries into the outbox. What they tell of survives the process
+// by then, or nothing does.
+func (e *Engine) send(letters []letterTo) {
+	if e.log != nil && len(letters) > 0 {
+		e.mu.Lock()
+		entry := e.log.pending()
+		e.mu.Unlock()
+		_ = e.log.wait(context.Background(), entry) // that the storage fails is told elsewhere
+	}
+	for i := range letters {
+		e.outbox.put(letters[i].tenant, letters[i].summary)
+	}
 }
 
 // remember keeps what was told, for the revisions and for the event.
@@ -169,8 +207,22 @@ func (e *Engine) remember(jobs []job, now time.Time) {
 	e.yield(unsent, now, &e.aside)
 	for i := range jobs {
 		j := &jobs[i]
-		if j.told == nil {
+		j.entry.busy--
+		j.entry.unsure = false
+		if j.again {
+			e.outbox.expect(j.entry.part)
 			continue
+		}
+		if j.told == nil {
+			e.settle(j.entry.part)
+			continue
+		}
+		if e.log != nil {
+			j.entry.before, j.entry.toldAs = j.entry.told, j.completion
+			e.outbox.expect(j.entry.part)
+			if w := e.rec(); w != nil {
+				w.Told(j.entry.part, j.completion, j.told)
+			}
 		}
 		j.entry.told = j.told
 		if j.entry.isHeld() {

@@ -10,11 +10,13 @@ import (
 	"time"
 
 	"github.com/runrollup/runrollupprocessor/internal/event"
+	"github.com/runrollup/runrollupprocessor/internal/run"
 )
 
 // tenant is what is held on behalf of one sender. Nothing of one reaches
 // another: every index by run or by trace is the tenant's own.
 type tenant struct {
+	id       uint64 // in the journal
 	key      string
 	metadata [][]string // the values of each metadata key, passed on with its summaries
 
@@ -86,8 +88,17 @@ func (e *Engine) tenantOf(key string, metadata [][]string, now time.Time, tally 
 	for len(e.tenants.byKey) >= e.config.Tenants {
 		e.evictTenant(e.tenants.byQuiet.Front().Value.(*tenant), now, tally)
 	}
+	t := e.addTenant(key, metadata)
+	if w := e.rec(); w != nil {
+		w.Tenant(t.id, t.metadata)
+	}
+	return t
+}
+
+func (e *Engine) addTenant(key string, metadata [][]string) *tenant {
+	e.tenantSeq++
 	t := &tenant{
-		key: key, metadata: cloneMetadata(metadata),
+		id: e.tenantSeq, key: key, metadata: cloneMetadata(metadata),
 		runs: map[string]*entry{}, traces: map[[16]byte][]*entry{}, strays: map[[16]byte]*strayTrace{},
 		events: map[event.Key]*eventEntry{}, awaited: map[string]int{}, byTouch: list.New(),
 		open: list.New(), late: list.New(),
@@ -161,7 +172,9 @@ func (e *Engine) evictTenant(t *tenant, now time.Time, tally *Tally) {
 		e.tellEarly(el.Value.(*entry), ByTenants, tally)
 	}
 	for t.open.Len() > 0 {
-		e.drop(t.open.Front().Value.(*entry))
+		en := t.open.Front().Value.(*entry)
+		e.end(en, run.Evicted)
+		e.drop(en)
 	}
 	for t.late.Len() > 0 {
 		e.cutShort(t.late.Front().Value.(*entry), tally)

@@ -10,6 +10,12 @@ import (
 func (e *Engine) Start() {
 	ctx, cancel := context.WithCancel(context.Background())
 	e.stop = cancel
+	if e.log != nil {
+		// It ends after those who wait for what it writes.
+		ctx, cancel := context.WithCancel(context.Background())
+		e.stopLog = cancel
+		e.logDone.Go(func() { e.logLoop(ctx) })
+	}
 	e.done.Go(func() { e.loop(ctx) })
 	e.done.Go(func() { e.outbox.loop(ctx) })
 }
@@ -21,6 +27,9 @@ const (
 )
 
 func (e *Engine) loop(ctx context.Context) {
+	if e.first != nil {
+		e.first()
+	}
 	// A run is summarised up to a tick late; a tenth of the shortest wait is not felt.
 	tick := min(e.config.QuietPeriod, e.config.IdleTimeout, e.config.MaxDuration) / 10
 	ticker := time.NewTicker(min(max(tick, tickLeast), tickMost))
@@ -42,11 +51,12 @@ func (e *Engine) loop(ctx context.Context) {
 const patience = 15 * time.Second
 
 // Shutdown ends the goroutines, waits for them, and summarises every run that
-// has not been told of as it is. It may be called without Start, and twice.
+// has not been told of as it is; with storage, open runs wait there for the
+// restart. It may be called without Start, and twice.
 func (e *Engine) Shutdown(ctx context.Context) error {
-	if e.stop != nil {
-		e.stop()
-		e.done.Wait()
+	e.halt()
+	if e.log != nil && e.rest(ctx) {
+		return nil
 	}
 	now := time.Now()
 	e.summarising.Lock()
@@ -54,8 +64,44 @@ func (e *Engine) Shutdown(ctx context.Context) error {
 	e.summariseEvents(e.takeAllEvents(), now)
 	e.account(ctx)
 	e.summarising.Unlock()
+	e.offerAll(ctx)
+	return e.outbox.failure()
+}
+
+// halt ends the goroutines and waits for them.
+func (e *Engine) halt() {
+	if e.stop != nil {
+		e.stop()
+		e.done.Wait()
+	}
+	if e.stopLog != nil {
+		e.stopLog()
+		e.logDone.Wait()
+	}
+}
+
+// offerAll hands over what waits, for as long as patience lasts.
+func (e *Engine) offerAll(ctx context.Context) {
 	ctx, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
 	e.outbox.flush(ctx)
-	return e.outbox.failure()
+}
+
+// rest writes down what has not been, and, where nothing is left to be told,
+// that all ended in good order. It reports false where the storage fails: then
+// what is held is told as without one, lest nobody ever is.
+func (e *Engine) rest(ctx context.Context) bool {
+	e.offerAll(ctx)
+	e.mu.Lock()
+	if w := e.rec(); w != nil && len(e.evicted)+len(e.letGo)+len(e.lost) == 0 && e.outbox.isEmpty() {
+		w.Clean()
+	}
+	e.mu.Unlock()
+	ctx = context.WithoutCancel(ctx)
+	if e.log.isFailing() != nil {
+		e.snapshot(ctx)
+	} else {
+		e.appendLog(ctx)
+	}
+	return e.log.isFailing() == nil
 }

@@ -25,49 +25,54 @@ func Tracer(settings component.TelemetrySettings) trace.Tracer {
 // TelemetryBuilder provides an interface for components to report telemetry
 // as defined in metadata and user config.
 type TelemetryBuilder struct {
-	meter                                  metric.Meter
-	mu                                     sync.Mutex
-	registrations                          []metric.Registration
-	ProcessorRunRollupEventOutcomes        metric.Int64Counter
-	ProcessorRunRollupEventSummaries       metric.Int64Counter
-	ProcessorRunRollupEvents               metric.Int64ObservableGauge
-	ProcessorRunRollupEventsClosedEarly    metric.Int64Counter
-	ProcessorRunRollupEventsLimit          metric.Int64ObservableGauge
-	ProcessorRunRollupEvictions            metric.Int64Counter
-	ProcessorRunRollupFoldDuration         metric.Float64Histogram
-	ProcessorRunRollupIdentityConflicts    metric.Int64Counter
-	ProcessorRunRollupInvalidInput         metric.Int64Counter
-	ProcessorRunRollupLateRuns             metric.Int64ObservableGauge
-	ProcessorRunRollupLateRunsLimit        metric.Int64ObservableGauge
-	ProcessorRunRollupLateWindowsCutShort  metric.Int64Counter
-	ProcessorRunRollupOpenRuns             metric.Int64ObservableGauge
-	ProcessorRunRollupOpenRunsLimit        metric.Int64ObservableGauge
-	ProcessorRunRollupOutcomeConflicts     metric.Int64Counter
-	ProcessorRunRollupRateCardAge          metric.Int64ObservableGauge
-	ProcessorRunRollupRateCardReloadErrors metric.Int64ObservableCounter
-	ProcessorRunRollupRateCardReloads      metric.Int64ObservableCounter
-	ProcessorRunRollupSpansConflicting     metric.Int64Counter
-	ProcessorRunRollupSpansDuplicate       metric.Int64Counter
-	ProcessorRunRollupSpansFolded          metric.Int64Counter
-	ProcessorRunRollupSpansInherited       metric.Int64Counter
-	ProcessorRunRollupSpansLate            metric.Int64Counter
-	ProcessorRunRollupSpansOverLimit       metric.Int64Counter
-	ProcessorRunRollupSpansUnattributed    metric.Int64Counter
-	ProcessorRunRollupSpansWaiting         metric.Int64ObservableGauge
-	ProcessorRunRollupSpansWaitingLimit    metric.Int64ObservableGauge
-	ProcessorRunRollupSpansWithoutRun      metric.Int64Counter
-	ProcessorRunRollupStateBytes           metric.Int64ObservableGauge
-	ProcessorRunRollupStateBytesLimit      metric.Int64ObservableGauge
-	ProcessorRunRollupSummaries            metric.Int64Counter
-	ProcessorRunRollupSummariesPending     metric.Int64ObservableGauge
-	ProcessorRunRollupSummariesRejected    metric.Int64ObservableCounter
-	ProcessorRunRollupSummariesSeen        metric.Int64Counter
-	ProcessorRunRollupTenants              metric.Int64ObservableGauge
-	ProcessorRunRollupTenantsLimit         metric.Int64ObservableGauge
-	ProcessorRunRollupTracesDecidedEarly   metric.Int64Counter
-	ProcessorRunRollupUnattributedCalls    metric.Int64Counter
-	ProcessorRunRollupUnattributedCost     metric.Float64Counter
-	ProcessorRunRollupUnpricedCalls        metric.Int64Counter
+	meter                                    metric.Meter
+	mu                                       sync.Mutex
+	registrations                            []metric.Registration
+	ProcessorRunRollupEventOutcomes          metric.Int64Counter
+	ProcessorRunRollupEventSummaries         metric.Int64Counter
+	ProcessorRunRollupEvents                 metric.Int64ObservableGauge
+	ProcessorRunRollupEventsClosedEarly      metric.Int64Counter
+	ProcessorRunRollupEventsLimit            metric.Int64ObservableGauge
+	ProcessorRunRollupEvictions              metric.Int64Counter
+	ProcessorRunRollupFoldDuration           metric.Float64Histogram
+	ProcessorRunRollupIdentityConflicts      metric.Int64Counter
+	ProcessorRunRollupInvalidInput           metric.Int64Counter
+	ProcessorRunRollupLateRuns               metric.Int64ObservableGauge
+	ProcessorRunRollupLateRunsLimit          metric.Int64ObservableGauge
+	ProcessorRunRollupLateWindowsCutShort    metric.Int64Counter
+	ProcessorRunRollupOpenRuns               metric.Int64ObservableGauge
+	ProcessorRunRollupOpenRunsLimit          metric.Int64ObservableGauge
+	ProcessorRunRollupOutcomeConflicts       metric.Int64Counter
+	ProcessorRunRollupRateCardAge            metric.Int64ObservableGauge
+	ProcessorRunRollupRateCardReloadErrors   metric.Int64ObservableCounter
+	ProcessorRunRollupRateCardReloads        metric.Int64ObservableCounter
+	ProcessorRunRollupSpansConflicting       metric.Int64Counter
+	ProcessorRunRollupSpansDuplicate         metric.Int64Counter
+	ProcessorRunRollupSpansFolded            metric.Int64Counter
+	ProcessorRunRollupSpansInherited         metric.Int64Counter
+	ProcessorRunRollupSpansLate              metric.Int64Counter
+	ProcessorRunRollupSpansOverLimit         metric.Int64Counter
+	ProcessorRunRollupSpansUnattributed      metric.Int64Counter
+	ProcessorRunRollupSpansWaiting           metric.Int64ObservableGauge
+	ProcessorRunRollupSpansWaitingLimit      metric.Int64ObservableGauge
+	ProcessorRunRollupSpansWithoutRun        metric.Int64Counter
+	ProcessorRunRollupStateBytes             metric.Int64ObservableGauge
+	ProcessorRunRollupStateBytesLimit        metric.Int64ObservableGauge
+	ProcessorRunRollupStorageBytes           metric.Int64ObservableGauge
+	ProcessorRunRollupStorageErrors          metric.Int64ObservableCounter
+	ProcessorRunRollupStorageReplayedEntries metric.Int64ObservableCounter
+	ProcessorRunRollupStorageSkippedEntries  metric.Int64ObservableCounter
+	ProcessorRunRollupStorageWrites          metric.Int64ObservableCounter
+	ProcessorRunRollupSummaries              metric.Int64Counter
+	ProcessorRunRollupSummariesPending       metric.Int64ObservableGauge
+	ProcessorRunRollupSummariesRejected      metric.Int64ObservableCounter
+	ProcessorRunRollupSummariesSeen          metric.Int64Counter
+	ProcessorRunRollupTenants                metric.Int64ObservableGauge
+	ProcessorRunRollupTenantsLimit           metric.Int64ObservableGauge
+	ProcessorRunRollupTracesDecidedEarly     metric.Int64Counter
+	ProcessorRunRollupUnattributedCalls      metric.Int64Counter
+	ProcessorRunRollupUnattributedCost       metric.Float64Counter
+	ProcessorRunRollupUnpricedCalls          metric.Int64Counter
 }
 
 // TelemetryBuilderOption applies changes to default builder.
@@ -267,6 +272,81 @@ func (builder *TelemetryBuilder) RegisterProcessorRunRollupStateBytesLimitCallba
 		cb(ctx, &observerInt64{inst: builder.ProcessorRunRollupStateBytesLimit, obs: o})
 		return nil
 	}, builder.ProcessorRunRollupStateBytesLimit)
+	if err != nil {
+		return err
+	}
+	builder.mu.Lock()
+	defer builder.mu.Unlock()
+	builder.registrations = append(builder.registrations, reg)
+	return nil
+}
+
+// RegisterProcessorRunRollupStorageBytesCallback sets callback for observable ProcessorRunRollupStorageBytes metric.
+func (builder *TelemetryBuilder) RegisterProcessorRunRollupStorageBytesCallback(cb metric.Int64Callback) error {
+	reg, err := builder.meter.RegisterCallback(func(ctx context.Context, o metric.Observer) error {
+		cb(ctx, &observerInt64{inst: builder.ProcessorRunRollupStorageBytes, obs: o})
+		return nil
+	}, builder.ProcessorRunRollupStorageBytes)
+	if err != nil {
+		return err
+	}
+	builder.mu.Lock()
+	defer builder.mu.Unlock()
+	builder.registrations = append(builder.registrations, reg)
+	return nil
+}
+
+// RegisterProcessorRunRollupStorageErrorsCallback sets callback for observable ProcessorRunRollupStorageErrors metric.
+func (builder *TelemetryBuilder) RegisterProcessorRunRollupStorageErrorsCallback(cb metric.Int64Callback) error {
+	reg, err := builder.meter.RegisterCallback(func(ctx context.Context, o metric.Observer) error {
+		cb(ctx, &observerInt64{inst: builder.ProcessorRunRollupStorageErrors, obs: o})
+		return nil
+	}, builder.ProcessorRunRollupStorageErrors)
+	if err != nil {
+		return err
+	}
+	builder.mu.Lock()
+	defer builder.mu.Unlock()
+	builder.registrations = append(builder.registrations, reg)
+	return nil
+}
+
+// RegisterProcessorRunRollupStorageReplayedEntriesCallback sets callback for observable ProcessorRunRollupStorageReplayedEntries metric.
+func (builder *TelemetryBuilder) RegisterProcessorRunRollupStorageReplayedEntriesCallback(cb metric.Int64Callback) error {
+	reg, err := builder.meter.RegisterCallback(func(ctx context.Context, o metric.Observer) error {
+		cb(ctx, &observerInt64{inst: builder.ProcessorRunRollupStorageReplayedEntries, obs: o})
+		return nil
+	}, builder.ProcessorRunRollupStorageReplayedEntries)
+	if err != nil {
+		return err
+	}
+	builder.mu.Lock()
+	defer builder.mu.Unlock()
+	builder.registrations = append(builder.registrations, reg)
+	return nil
+}
+
+// RegisterProcessorRunRollupStorageSkippedEntriesCallback sets callback for observable ProcessorRunRollupStorageSkippedEntries metric.
+func (builder *TelemetryBuilder) RegisterProcessorRunRollupStorageSkippedEntriesCallback(cb metric.Int64Callback) error {
+	reg, err := builder.meter.RegisterCallback(func(ctx context.Context, o metric.Observer) error {
+		cb(ctx, &observerInt64{inst: builder.ProcessorRunRollupStorageSkippedEntries, obs: o})
+		return nil
+	}, builder.ProcessorRunRollupStorageSkippedEntries)
+	if err != nil {
+		return err
+	}
+	builder.mu.Lock()
+	defer builder.mu.Unlock()
+	builder.registrations = append(builder.registrations, reg)
+	return nil
+}
+
+// RegisterProcessorRunRollupStorageWritesCallback sets callback for observable ProcessorRunRollupStorageWrites metric.
+func (builder *TelemetryBuilder) RegisterProcessorRunRollupStorageWritesCallback(cb metric.Int64Callback) error {
+	reg, err := builder.meter.RegisterCallback(func(ctx context.Context, o metric.Observer) error {
+		cb(ctx, &observerInt64{inst: builder.ProcessorRunRollupStorageWrites, obs: o})
+		return nil
+	}, builder.ProcessorRunRollupStorageWrites)
 	if err != nil {
 		return err
 	}
@@ -543,6 +623,36 @@ func NewTelemetryBuilder(settings component.TelemetrySettings, options ...Teleme
 		"otelcol_processor_run_rollup_state_bytes_limit",
 		metric.WithDescription("How much it may take, from limits::memory_mib. Three quarters are for runs, a quarter is for summaries that the next component has not taken. [Alpha]"),
 		metric.WithUnit("By"),
+	)
+	errs = errors.Join(errs, err)
+	builder.ProcessorRunRollupStorageBytes, err = builder.meter.Int64ObservableGauge(
+		"otelcol_processor_run_rollup_storage_bytes",
+		metric.WithDescription("Bytes of the journal and of the snapshot before it, without what the storage adds. [Alpha]"),
+		metric.WithUnit("By"),
+	)
+	errs = errors.Join(errs, err)
+	builder.ProcessorRunRollupStorageErrors, err = builder.meter.Int64ObservableCounter(
+		"otelcol_processor_run_rollup_storage_errors",
+		metric.WithDescription("Writes to the storage that failed. Until one succeeds, storage_failure says what becomes of spans. [Alpha]"),
+		metric.WithUnit("{error}"),
+	)
+	errs = errors.Join(errs, err)
+	builder.ProcessorRunRollupStorageReplayedEntries, err = builder.meter.Int64ObservableCounter(
+		"otelcol_processor_run_rollup_storage_replayed_entries",
+		metric.WithDescription("Entries of the journal that were read at the start. [Alpha]"),
+		metric.WithUnit("{entry}"),
+	)
+	errs = errors.Join(errs, err)
+	builder.ProcessorRunRollupStorageSkippedEntries, err = builder.meter.Int64ObservableCounter(
+		"otelcol_processor_run_rollup_storage_skipped_entries",
+		metric.WithDescription("Entries of the journal that could not be read at the start, and are kept aside. [Alpha]"),
+		metric.WithUnit("{entry}"),
+	)
+	errs = errors.Join(errs, err)
+	builder.ProcessorRunRollupStorageWrites, err = builder.meter.Int64ObservableCounter(
+		"otelcol_processor_run_rollup_storage_writes",
+		metric.WithDescription("Writes to the storage, each one transaction for all requests that waited for it. [Alpha]"),
+		metric.WithUnit("{write}"),
 	)
 	errs = errors.Join(errs, err)
 	builder.ProcessorRunRollupSummaries, err = builder.meter.Int64Counter(

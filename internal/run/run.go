@@ -160,6 +160,12 @@ func (r *Run) Outside(k SpanKey) {
 	}
 }
 
+// Outsides are the spans noted by Outside.
+func (r *Run) Outsides() []SpanKey { return r.outside }
+
+// Truncate notes that spans were left out at the limit, as is known from elsewhere.
+func (r *Run) Truncate() { r.truncated = true }
+
 // Find gives the place of a span in the order of arrival.
 func (r *Run) Find(k SpanKey) (int, bool) {
 	if r.index != nil {

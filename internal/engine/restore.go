@@ -1,0 +1,510 @@
+package engine
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/runrollup/runrollupprocessor/internal/billing"
+	"github.com/runrollup/runrollupprocessor/internal/event"
+	"github.com/runrollup/runrollupprocessor/internal/journal"
+	"github.com/runrollup/runrollupprocessor/internal/outcome"
+	"github.com/runrollup/runrollupprocessor/internal/run"
+	"github.com/runrollup/runrollupprocessor/internal/store"
+)
+
+// UseStore makes the state again that is written down in s, and has what
+// changes from now on written down there. It is called before Start. Timers
+// start afresh: each open run gets a full quiet period or idle timeout, each
+// summarised one a full late window (contract, section 6). Where the component
+// did not end in good order, the newest summaries of held parts are sent again.
+func (e *Engine) UseStore(ctx context.Context, s *store.Store, refuse bool, report func(error), now time.Time) (store.Loaded, error) {
+	r := &restorer{e: e, now: now, tenants: map[uint64]*tenant{}, runs: map[uint64]*restoredRun{}, events: map[uint64]*eventEntry{}}
+	e.mu.Lock()
+	loaded, err := s.Load(ctx,
+		func(entry []byte) error { return journal.Read(entry, r) },
+		func(err error) bool { return errors.Is(err, journal.ErrNewer) })
+	if err != nil {
+		e.mu.Unlock()
+		return loaded, fmt.Errorf("read the journal: %w", err)
+	}
+	e.log = newLog(s, refuse, report)
+	e.log.on = true
+	e.log.stats = LogStats{Replayed: int64(loaded.Entries), Skipped: int64(loaded.Skipped), Bytes: s.Size()}
+	runs, events := r.finish()
+	e.mu.Unlock()
+	e.first = func() { e.tellAgain(runs, events) }
+	return loaded, nil
+}
+
+// restorer makes the state again from the records of a journal. Records are
+// told in the order in which they were written, some of them twice: a snapshot
+// knows some of what the entries after it tell.
+type restorer struct {
+	e   *Engine
+	now time.Time
+
+	tenants map[uint64]*tenant
+	runs    map[uint64]*restoredRun
+	order   []*restoredRun
+	events  map[uint64]*eventEntry
+	inOrder []*eventEntry
+	clean   bool
+}
+
+// restoredRun is a part of a run on its way back.
+type restoredRun struct {
+	*entry
+	changed bool // something came since it was told
+	dropped bool
+}
+
+// errUnknown is of a record of something that no record before it tells of: an
+// entry before it was skipped.
+var errUnknown = errors.New("a record of something unknown")
+
+func (r *restorer) Tenant(id uint64, metadata [][]string) error {
+	r.clean = false
+	if r.tenants[id] != nil {
+		return nil
+	}
+	key, ok := tenantKey(metadata)
+	if !ok {
+		return errUnknown
+	}
+	t := r.e.tenants.byKey[key]
+	if t == nil {
+		t = r.e.addTenant(key, metadata)
+	}
+	t.id = id // what is written from now on says the same
+	r.e.tenantSeq = max(r.e.tenantSeq, id)
+	r.tenants[id] = t
+	return nil
+}
+
+func (r *restorer) Begin(part, tenant uint64, runID string, began int64) error {
+	r.clean = false
+	if r.runs[part] != nil {
+		return nil
+	}
+	t := r.tenants[tenant]
+	if t == nil {
+		return errUnknown
+	}
+	en := &entry{tenant: t, id: runID, part: part, began: time.Unix(0, began)}
+	en.timer = timer{run: en, place: -1}
+	en.traces, en.itself[0] = en.oneTrace[:0], en
+	rr := &restoredRun{entry: en}
+	r.runs[part] = rr
+	r.order = append(r.order, rr)
+	return nil
+}
+
+func (r *restorer) Fact(part uint64, f *run.Fact) error {
+	r.clean = false
+	rr := r.runs[part]
+	if rr == nil {
+		return nil // of a part that ended in an entry that was skipped, or began in one
+	}
+	switch rr.run.Add(f, r.e.config.SpansPerRun) {
+	case run.Unchanged:
+		return nil
+	default:
+		rr.changed = true
+	}
+	rr.rootSeen = rr.rootSeen || f.Flags.IsRoot()
+	rr.hasCalls = rr.hasCalls || f.Detail != nil && f.Detail.Record != nil
+	rr.nameEvent(f.Identity[run.Event])
+	if !slices.Contains(rr.traces, f.Key.Trace) {
+		rr.traces = append(rr.traces, f.Key.Trace)
+	}
+	if s := rr.tenant.strays[f.Key.Trace]; s != nil {
+		if at, ok := s.held.Find(f.Key); ok && !s.taken[at] {
+			r.e.strays.take(s, at)
+		}
+	}
+	return nil
+}
+
+func (r *restorer) Outside(part uint64, k run.SpanKey) error {
+	r.clean = false
+	if rr := r.runs[part]; rr != nil {
+		rr.run.Outside(k)
+		rr.rootSeen, rr.changed = true, true
+	}
+	return nil
+}
+
+func (r *restorer) Caveats(part uint64, c billing.Caveats) error {
+	r.clean = false
+	if rr := r.runs[part]; rr != nil {
+		if c&billing.SpanLimit != 0 {
+			rr.run.Truncate()
+		}
+		rr.caveats |= c &^ billing.SpanLimit
+	}
+	return nil
+}
+
+func (r *restorer) Told(part uint64, completion run.Completion, t *run.Told) error {
+	r.clean = false
+	rr := r.runs[part]
+	if rr == nil || rr.told != nil && rr.told.Revision >= t.Revision {
+		return nil
+	}
+	told := *t
+	rr.before, rr.told, rr.toldAs = rr.told, &told, completion
+	rr.changed = completion == run.MaxDuration // it stayed open
+	return nil
+}
+
+func (r *restorer) LetGo(part uint64, completion run.Completion) error {
+	r.clean = false
+	if rr := r.runs[part]; rr != nil {
+		rr.letGoAs = completion
+	}
+	return nil
+}
+
+func (r *restorer) Drop(part uint64) error {
+	r.clean = false
+	if rr := r.runs[part]; rr != nil {
+		rr.dropped = true
+		delete(r.runs, part)
+	}
+	return nil
+}
+
+func (r *restorer) Stray(tenant uint64, f *run.Fact) error {
+	r.clean = false
+	t := r.tenants[tenant]
+	if t == nil {
+		return errUnknown
+	}
+	r.e.addStray(t, f, r.now)
+	return nil
+}
+
+func (r *restorer) Decided(tenant uint64, trace [16]byte) error {
+	r.clean = false
+	if t := r.tenants[tenant]; t != nil {
+		if s := t.strays[trace]; s != nil {
+			r.e.dropStrays(s)
+		}
+	}
+	return nil
+}
+
+func (r *restorer) EventBegin(part, tenant uint64, key event.Key) error {
+	r.clean = false
+	t := r.tenants[tenant]
+	if r.events[part] != nil {
+		return nil
+	}
+	if t == nil {
+		return errUnknown
+	}
+	ev := &eventEntry{tenant: t, key: key, part: part}
+	ev.timer = timer{event: ev, place: -1}
+	r.events[part] = ev
+	r.inOrder = append(r.inOrder, ev)
+	return nil
+}
+
+func (r *restorer) Member(part uint64, m *event.Member) error {
+	r.clean = false
+	ev := r.events[part]
+	if ev == nil {
+		return nil
+	}
+	if ev.event.Put(*m) {
+		ev.changed = true
+	}
+	if rr := r.runs[m.Part]; rr != nil {
+		rr.entry.event = ev
+	}
+	return nil
+}
+
+func (r *restorer) MemberRemoved(part uint64, runID string, of uint64) error {
+	r.clean = false
+	if ev := r.events[part]; ev != nil && ev.event.Remove(runID, of) {
+		ev.changed = true
+	}
+	return nil
+}
+
+func (r *restorer) Claim(part uint64, f *run.Fact) error {
+	r.clean = false
+	if ev := r.events[part]; ev != nil && ev.say(f) {
+		ev.changed = true
+	}
+	return nil
+}
+
+func (r *restorer) EventTold(part uint64, t *event.Told) error {
+	r.clean = false
+	ev := r.events[part]
+	if ev == nil || ev.told != nil && ev.told.Revision >= t.Revision {
+		return nil
+	}
+	told := *t
+	ev.before, ev.told, ev.changed = ev.told, &told, false
+	return nil
+}
+
+func (r *restorer) EventDrop(part uint64) error {
+	r.clean = false
+	if ev := r.events[part]; ev != nil {
+		ev.closing = true
+		delete(r.events, part)
+	}
+	return nil
+}
+
+func (r *restorer) Clean() error {
+	r.clean = true
+	return nil
+}
+
+// say adds an outcome that came without a run, and keeps its span.
+func (ev *eventEntry) say(f *run.Fact) bool {
+	said := outcome.Resolve([]outcome.Span{{ID: f.Key.Span, Claim: f.Detail.Claim, End: f.End}}, false)
+	if !ev.event.Say(event.Claim{Span: f.Key, Outcome: said}) {
+		return false
+	}
+	ev.claims = append(ev.claims, *f)
+	if len(ev.claims) > event.ClaimLimit {
+		ev.claims = ev.claims[1:]
+	}
+	return true
+}
+
+// finish puts what was made again into its places, and gives what is to be
+// told again.
+func (r *restorer) finish() ([]job, []eventJob) {
+	e := r.e
+	var held []*entry
+	for _, rr := range r.order {
+		en := rr.entry
+		switch {
+		case rr.dropped || en.run.Len() == 0:
+			continue
+		case en.letGoAs != "":
+			e.letGo[en.part] = letGo{run: en}
+			continue
+		}
+		en.touched, en.revisitAt = r.now, r.now.Add(e.config.MaxDuration)
+		en.tenant.runs[en.id] = en
+		traces := en.traces
+		en.traces = en.oneTrace[:0]
+		for _, trace := range traces {
+			en.tenant.enter(en, trace)
+		}
+		en.isLate = en.told != nil && !rr.changed
+		held = append(held, en)
+	}
+	for _, en := range held {
+		r.seeRoot(en)
+		r.place(en)
+	}
+	r.placeEvents()
+	e.enforce(r.now)
+	if r.clean {
+		return nil, nil
+	}
+	return r.again(held)
+}
+
+// seeRoot looks for the root that shows only beside other runs.
+func (r *restorer) seeRoot(en *entry) {
+	for i := 0; i < en.run.Len() && !en.rootSeen; i++ {
+		f := en.run.Fact(i)
+		parent := run.SpanKey{Trace: f.Key.Trace, Span: f.Parent}
+		for _, other := range en.tenant.traces[f.Key.Trace] {
+			if other != en && other.run.Has(parent) {
+				en.rootSeen = true
+			}
+		}
+	}
+}
+
+// place puts a run among the open or the summarised ones, with a full wait.
+func (r *restorer) place(en *entry) {
+	e := r.e
+	if !en.isLate {
+		e.putOpen(en)
+		en.await()
+		e.deadlines.set(&en.timer, e.dueAt(en))
+	} else {
+		en.element = en.tenant.late.PushBack(en)
+		e.held.late++
+		e.deadlines.set(&en.timer, r.now.Add(e.config.LateWindow))
+	}
+	e.measure(en)
+}
+
+func (r *restorer) placeEvents() {
+	e := r.e
+	for _, ev := range r.inOrder {
+		if ev.closing {
+			continue
+		}
+		if older := ev.tenant.events[ev.key]; older != nil { // let go, and not taken by then
+			e.releaseEvent(older)
+			e.letGo[older.part] = letGo{event: older}
+			if older.changed {
+				e.deadlines.set(&older.timer, r.now)
+			}
+		}
+		ev.tenant.events[ev.key] = ev
+		ev.element = ev.tenant.byTouch.PushBack(ev)
+		ev.touched = r.now
+		e.held.events++
+		e.measureEvent(ev)
+		wait := e.config.EventRetain
+		if ev.changed {
+			wait = e.config.EventQuiet
+		}
+		e.deadlines.set(&ev.timer, r.now.Add(wait))
+	}
+}
+
+// enforce brings the state within the limits, which may be others than before.
+func (e *Engine) enforce(now time.Time) {
+	for e.held.open > e.config.OpenRuns {
+		t := e.most(func(t *tenant) int { return t.open.Len() })
+		e.evict(t.open.Front().Value.(*entry), ByOpenRuns, &e.aside)
+	}
+	for e.held.late > max(e.config.LateRuns, 0) {
+		t := e.most(func(t *tenant) int { return t.late.Len() })
+		e.cutShort(t.late.Front().Value.(*entry), &e.aside)
+	}
+	for e.held.events > e.config.MaxEvents {
+		t := e.most(func(t *tenant) int { return len(t.events) })
+		e.closeEvent(t.byTouch.Front().Value.(*eventEntry), now, &e.aside)
+	}
+	for e.strays.waiting > e.config.InheritSpans {
+		e.decide(e.strays.byQuiet.Front().Value.(*strayTrace), now, &e.aside)
+	}
+	for el := e.tenants.byQuiet.Front(); el != nil; el = el.Next() {
+		e.mayBeIdle(el.Value.(*tenant))
+	}
+	e.releaseIdle()
+	for len(e.tenants.byKey) > e.config.Tenants {
+		e.evictTenant(e.tenants.byQuiet.Front().Value.(*tenant), now, &e.aside)
+	}
+	e.shrink(now, &e.aside)
+}
+
+// again gives the newest summaries, to be made once more: the next component
+// may not have them.
+func (r *restorer) again(held []*entry) ([]job, []eventJob) {
+	var jobs []job
+	for _, en := range held {
+		en.unsure = en.told != nil
+		if en.isLate && en.isHeld() {
+			jobs = append(jobs, r.e.jobOf(en, en.toldAs))
+		}
+	}
+	for _, g := range r.e.letGo {
+		if g.run != nil {
+			jobs = append(jobs, r.e.jobOf(g.run, g.run.letGoAs))
+		}
+	}
+	var events []eventJob
+	for _, ev := range r.inOrder {
+		ev.unsure = ev.told != nil
+		if ev.told != nil && !ev.changed && r.events[ev.part] != nil {
+			events = append(events, eventJob{entry: ev, event: ev.event.Snapshot()})
+		}
+	}
+	for i := range jobs {
+		jobs[i].entry.busy++
+	}
+	for i := range events {
+		events[i].entry.busy++
+	}
+	return jobs, events
+}
+
+// tellAgain makes summaries once more as they were, under the numbers that
+// they had. What would differ from what was told is told as a revision.
+func (e *Engine) tellAgain(jobs []job, events []eventJob) {
+	e.summarising.Lock()
+	defer e.summarising.Unlock()
+	var same []letterTo
+	differ := jobs[:0:0]
+	for i := range jobs {
+		j := &jobs[i]
+		s := e.summaryOf(j)
+		if last := j.entry.told; last != nil && asTold(s, last, j.entry.before) {
+			same = append(same, letterTo{j.entry.tenant, Summary{Run: s}})
+			continue
+		}
+		differ = append(differ, *j)
+	}
+	differing := events[:0:0]
+	for i := range events {
+		j := &events[i]
+		s := eventSummaryOf(j, time.Now())
+		if eventAsTold(s, j.entry.told, j.entry.before) {
+			same = append(same, letterTo{j.entry.tenant, Summary{Event: s}})
+			continue
+		}
+		differing = append(differing, *j)
+	}
+	e.mu.Lock()
+	for _, l := range same {
+		e.outbox.expect(l.summary.part())
+	}
+	for i := range jobs {
+		jobs[i].entry.busy--
+	}
+	for i := range events {
+		events[i].entry.busy--
+	}
+	for i := range differ {
+		differ[i].entry.busy++
+	}
+	for i := range differing {
+		differing[i].entry.busy++
+	}
+	e.mu.Unlock()
+	e.send(same)
+	now := time.Now()
+	e.summarise(differ, now)
+	e.summariseEvents(differing, now)
+	e.outbox.ring()
+}
+
+// asTold makes s the summary that last is of, and reports whether it is.
+func asTold(s *run.Summary, last, before *run.Told) bool {
+	if before != nil {
+		s.Revise(before)
+	} else {
+		s.Anchor = last.Anchor
+	}
+	told := s.Told()
+	if told.Digest != last.Digest {
+		return false
+	}
+	s.Revision = last.Revision
+	return true
+}
+
+func eventAsTold(s *event.Summary, last, before *event.Told) bool {
+	if before != nil {
+		s.Revise(before)
+	} else {
+		s.Anchor = last.Anchor
+	}
+	told := s.Told()
+	if told.Digest != last.Digest {
+		return false
+	}
+	s.Revision = last.Revision
+	return true
+}

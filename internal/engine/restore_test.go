@@ -1,0 +1,363 @@
+package engine
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"math/rand/v2"
+	"slices"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+	"go.opentelemetry.io/collector/extension/xextension/storage"
+	"go.opentelemetry.io/collector/pdata/ptrace"
+
+	"github.com/runrollup/runrollupprocessor/internal/botanu"
+	"github.com/runrollup/runrollupprocessor/internal/event"
+	"github.com/runrollup/runrollupprocessor/internal/journal"
+	"github.com/runrollup/runrollupprocessor/internal/run"
+	"github.com/runrollup/runrollupprocessor/internal/store"
+)
+
+// disk is a storage client in memory. A copy of it is what a killed process
+// leaves.
+type disk struct {
+	mu     sync.Mutex // guards everything declared below
+	values map[string][]byte
+	full   bool
+}
+
+func newDisk() *disk { return &disk{values: map[string][]byte{}} }
+
+func (d *disk) copy() *disk {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return &disk{values: maps.Clone(d.values)}
+}
+
+func (d *disk) fill(full bool) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.full = full
+}
+
+func (d *disk) Get(_ context.Context, key string) ([]byte, error) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return d.values[key], nil
+}
+
+func (d *disk) Set(ctx context.Context, key string, value []byte) error {
+	return d.Batch(ctx, storage.SetOperation(key, value))
+}
+
+func (d *disk) Delete(ctx context.Context, key string) error {
+	return d.Batch(ctx, storage.DeleteOperation(key))
+}
+
+func (d *disk) Batch(_ context.Context, ops ...*storage.Operation) error {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if d.full {
+		return errors.New("no space left")
+	}
+	for _, op := range ops {
+		switch op.Type {
+		case storage.Get:
+			op.Value = d.values[op.Key]
+		case storage.Set:
+			d.values[op.Key] = op.Value
+		case storage.Delete:
+			delete(d.values, op.Key)
+		}
+	}
+	return nil
+}
+
+func (d *disk) Close(context.Context) error { return nil }
+
+// process is an engine on a disk.
+type process struct {
+	*Engine
+	disk *disk
+}
+
+func startOn(t *testing.T, d *disk, config Config, s *sink, refuse bool) *process {
+	st, err := store.Open(t.Context(), d, "run_rollup")
+	require.NoError(t, err)
+	e := New(config, s.emit, s.tell)
+	loaded, err := e.UseStore(t.Context(), st, refuse, func(error) {}, time.Now())
+	require.NoError(t, err)
+	require.Zero(t, loaded.Skipped)
+	e.Start()
+	return &process{e, d}
+}
+
+// kill ends a process as kill -9 does, and gives its disk as it was.
+func (p *process) kill() *disk {
+	left := p.disk.copy()
+	p.halt()
+	return left
+}
+
+// newestRuns keeps the highest revision of each part.
+func newestRuns(list []run.Summary) map[string]map[uint64]run.Summary {
+	newest := map[string]map[uint64]run.Summary{}
+	for _, s := range list {
+		if newest[s.RunID] == nil {
+			newest[s.RunID] = map[uint64]run.Summary{}
+		}
+		if was, ok := newest[s.RunID][s.Part]; !ok || s.Revision >= was.Revision {
+			newest[s.RunID][s.Part] = s
+		}
+	}
+	return newest
+}
+
+// TestKillLosesNothing (contract, section 9): spans in random batches, a kill
+// between any two of them, refusals, repeats: every run is one part, and its
+// newest summary says what it would have said without all that. So is every event.
+func TestKillLosesNothing(t *testing.T) {
+	config := testConfig(t)
+	withEvents(&config)
+	config.IdleTimeout, config.InheritQuiet, config.LateWindow = time.Minute, 8*time.Minute, 2*time.Hour
+	config.Extract.CopyAttributes = []string{"http.route"}
+	for _, setup := range []string{"vercel-ai-v7", "langchain-openllmetry", "openlit", "claude-agent-sdk"} {
+		t.Run(setup, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				spans := recorded(t, setup)
+				calm := &sink{}
+				e := New(config, calm.emit, calm.tell)
+				for _, td := range spans {
+					e.observeNow(td)
+				}
+				require.NoError(t, e.Shutdown(t.Context()))
+				want := map[string]run.Summary{}
+				for _, s := range calm.take() {
+					want[s.RunID] = s
+				}
+				wantEvents := map[event.Key]event.Summary{}
+				for _, s := range calm.takeEvents() {
+					wantEvents[event.Key{Customer: s.Identity[run.Customer], Event: s.Identity[run.Event]}] = s
+				}
+				for seed := range uint64(10) {
+					r := rand.New(rand.NewPCG(seed, 7))
+					mixed := append([]ptrace.Traces{}, spans...)
+					r.Shuffle(len(mixed), func(i, j int) { mixed[i], mixed[j] = mixed[j], mixed[i] })
+					s := &sink{}
+					p := startOn(t, newDisk(), config, s, false)
+					var told []run.Summary
+					var events []event.Summary
+					kills := 0
+					for len(mixed) > 0 {
+						n := min(1+r.IntN(30), len(mixed))
+						for _, td := range mixed[:n] {
+							_, err := p.Accept(t.Context(), td, nil, time.Now())
+							require.NoError(t, err)
+						}
+						mixed = mixed[n:]
+						switch r.IntN(8) {
+						case 0:
+							s.answer(errors.New("not now"))
+						case 1:
+							s.answer(nil)
+						case 2:
+							p = startOn(t, p.kill(), config, s, false)
+							kills++
+						case 3:
+							p.snapshot(t.Context())
+						case 4:
+							require.NoError(t, p.Shutdown(t.Context()))
+							p = startOn(t, p.disk, config, s, false)
+						}
+						time.Sleep(time.Duration(r.IntN(20)) * time.Second)
+					}
+					s.answer(nil)
+					p = startOn(t, p.kill(), config, s, false)
+					after(10 * time.Minute)
+					p = startOn(t, p.kill(), config, s, false) // once more, with nothing open
+					after(10 * time.Minute)
+					told, events = append(told, s.take()...), append(events, s.takeEvents()...)
+					newest := newestRuns(told)
+					defer p.kill()
+					require.ElementsMatch(t, slices.Collect(maps.Keys(want)), slices.Collect(maps.Keys(newest)))
+					for id, w := range want {
+						require.Len(t, newest[id], 1, "seed %d: run %s has no part but the first", seed, id)
+						for _, got := range newest[id] {
+							require.Equal(t, w.SpanCount, got.SpanCount, "seed %d", seed)
+							require.Equal(t, w.Cost, got.Cost, "seed %d", seed)
+							require.Equal(t, w.Identity, got.Identity)
+						}
+					}
+					parts := map[event.Key]map[uint64]event.Summary{}
+					for _, ev := range events {
+						k := event.Key{Customer: ev.Identity[run.Customer], Event: ev.Identity[run.Event]}
+						if parts[k] == nil {
+							parts[k] = map[uint64]event.Summary{}
+						}
+						if was, ok := parts[k][ev.Part]; !ok || ev.Revision >= was.Revision {
+							parts[k][ev.Part] = ev
+						}
+					}
+					for k, w := range wantEvents {
+						require.Len(t, parts[k], 1, "seed %d: event %v", seed, k)
+						for _, got := range parts[k] {
+							require.Equal(t, w.Total, got.Total)
+							require.Equal(t, w.Attempts, got.Attempts)
+							require.Equal(t, w.Runs, got.Runs)
+						}
+					}
+				}
+			})
+		})
+	}
+}
+
+// TestRevisionsAreToldAgainUnderTheirNumber: what is told again after a kill is
+// what was told, to the digit, and a kill raises no revision.
+func TestRevisionsAreToldAgainUnderTheirNumber(t *testing.T) {
+	config := testConfig(t)
+	withEvents(&config)
+	synctest.Test(t, func(t *testing.T) {
+		s := &sink{}
+		p := startOn(t, newDisk(), config, s, false)
+		accept := func(td ptrace.Traces) {
+			_, err := p.Accept(t.Context(), td, nil, time.Now())
+			require.NoError(t, err)
+		}
+		accept(attemptOf("e", "a", "success"))
+		after(2 * time.Minute)
+		accept(usageOn(with(spanOf("a", 2), botanu.EventID, "e"), "chat", 2000, 0))
+		after(2 * time.Minute)
+		first, firstEvents := s.take(), s.takeEvents()
+		require.Len(t, first, 2)
+		require.Len(t, firstEvents, 2)
+		p = startOn(t, p.kill(), config, s, false)
+		after(time.Second)
+		again, eventsAgain := s.take(), s.takeEvents()
+		require.Len(t, again, 1)
+		assert.Equal(t, first[1], again[0])
+		require.Len(t, eventsAgain, 1)
+		assert.Equal(t, firstEvents[1].Total, eventsAgain[0].Total)
+		assert.Equal(t, firstEvents[1].Revision, eventsAgain[0].Revision)
+		require.NoError(t, p.Shutdown(t.Context()))
+		p = startOn(t, p.disk, config, s, false)
+		after(time.Second)
+		assert.Empty(t, s.take(), "after a good end nothing is told again")
+		after(3 * time.Hour)
+		assert.Empty(t, s.take())
+		assert.Zero(t, p.Gauges().Bytes)
+		p.kill()
+	})
+}
+
+// TestStorageFailure: pass goes on in memory, refuse sends spans back; both
+// write everything down once the storage is well.
+func TestStorageFailure(t *testing.T) {
+	for _, refuse := range []bool{false, true} {
+		t.Run(fmt.Sprint("refuse ", refuse), func(t *testing.T) {
+			config := testConfig(t)
+			synctest.Test(t, func(t *testing.T) {
+				s := &sink{}
+				p := startOn(t, newDisk(), config, s, refuse)
+				accept := func(runID string, id byte) error {
+					_, err := p.Accept(t.Context(), spanOf(runID, id), nil, time.Now())
+					return err
+				}
+				require.NoError(t, accept("a", 2))
+				p.disk.fill(true)
+				for id := range byte(3) {
+					err := accept("a", 3+id)
+					if refuse {
+						require.ErrorIs(t, err, ErrStorage)
+					} else {
+						require.NoError(t, err)
+					}
+				}
+				assert.True(t, p.LogStats().Failing)
+				assert.Positive(t, p.LogStats().Errors)
+				p.disk.fill(false)
+				after(3 * time.Second)
+				assert.False(t, p.LogStats().Failing)
+				for id := range byte(3) {
+					require.NoError(t, accept("a", 3+id)) // the sender tries again
+				}
+				require.NoError(t, accept("b", 1))
+				p = startOn(t, p.kill(), config, s, refuse)
+				after(10 * time.Minute)
+				newest := newestRuns(s.take())
+				require.Len(t, newest["a"], 1)
+				for _, got := range newest["a"] {
+					assert.Equal(t, 4, got.SpanCount)
+				}
+				require.Len(t, newest["b"], 1)
+				p.kill()
+			})
+		})
+	}
+}
+
+// TestCorruptEntryIsSkippedAndKept, an entry of a newer version is not, and another
+// component's journal is refused.
+func TestCorruptEntryIsSkippedAndKept(t *testing.T) {
+	config := testConfig(t)
+	synctest.Test(t, func(t *testing.T) {
+		s := &sink{}
+		p := startOn(t, newDisk(), config, s, false)
+		for id := range byte(5) {
+			_, err := p.Accept(t.Context(), spanOf(fmt.Sprint("run-", id), 2), nil, time.Now())
+			require.NoError(t, err)
+		}
+		d := p.kill()
+		var keys []string
+		for key := range d.values {
+			if key[0] == 'j' {
+				keys = append(keys, key)
+			}
+		}
+		require.GreaterOrEqual(t, len(keys), 5)
+		broken := append([]byte{}, d.values["j/0000000000000002"]...)
+		broken[len(broken)-1] ^= 4
+		d.values["j/0000000000000002"] = broken
+		st, err := store.Open(t.Context(), d, "run_rollup")
+		require.NoError(t, err)
+		e := New(config, s.emit, s.tell)
+		loaded, err := e.UseStore(t.Context(), st, false, func(error) {}, time.Now())
+		require.NoError(t, err)
+		assert.Equal(t, 1, loaded.Skipped)
+		assert.Equal(t, broken, d.values["aside/1"])
+		assert.Equal(t, 4, e.Gauges().Open)
+
+		newer := append([]byte{}, d.values["j/0000000000000003"]...)
+		newer[0]++
+		d.values["j/0000000000000003"] = newer
+		st, err = store.Open(t.Context(), d, "run_rollup")
+		require.NoError(t, err)
+		_, err = New(config, s.emit, s.tell).UseStore(t.Context(), st, false, func(error) {}, time.Now())
+		require.ErrorIs(t, err, journal.ErrNewer)
+		_, err = store.Open(t.Context(), d, "run_rollup/other")
+		require.ErrorIs(t, err, store.ErrForeign)
+	})
+}
+
+// TestEndWhileTheStorageFails: what cannot be written down is told, as without
+// storage.
+func TestEndWhileTheStorageFails(t *testing.T) {
+	config := testConfig(t)
+	synctest.Test(t, func(t *testing.T) {
+		s := &sink{}
+		p := startOn(t, newDisk(), config, s, false)
+		p.disk.fill(true)
+		_, err := p.Accept(t.Context(), spanOf("a", 2), nil, time.Now())
+		require.NoError(t, err)
+		require.NoError(t, p.Shutdown(t.Context()))
+		got := s.take()
+		require.Len(t, got, 1)
+		assert.Equal(t, run.Shutdown, got[0].Completion)
+	})
+}
