@@ -53,7 +53,7 @@ type Engine struct {
 	log     *log // nil without storage
 	stopLog context.CancelFunc
 	logDone sync.WaitGroup
-	first   func() // what the summarising goroutine is to do before anything else
+	again   []letGo // parts whose newest summary is to be made once more after the start
 }
 
 // intake reads spans by one rate card.

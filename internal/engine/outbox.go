@@ -133,6 +133,13 @@ func (o *outbox) waits(part uint64) bool {
 	return o.unsent[part] > 0
 }
 
+// count is how many summaries wait.
+func (o *outbox) count() int {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return o.pending
+}
+
 // tell says which parts have nothing that waits any more. It is called without
 // o.mu.
 func (o *outbox) tell() {

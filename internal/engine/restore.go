@@ -33,9 +33,8 @@ func (e *Engine) UseStore(ctx context.Context, s *store.Store, refuse bool, repo
 	e.log = newLog(s, refuse, report)
 	e.log.on = true
 	e.log.stats = LogStats{Replayed: int64(loaded.Entries), Skipped: int64(loaded.Skipped), Bytes: s.Size()}
-	runs, events := r.finish()
+	e.again = r.finish()
 	e.mu.Unlock()
-	e.first = func() { e.tellAgain(runs, events) }
 	return loaded, nil
 }
 
@@ -284,7 +283,7 @@ func (ev *eventEntry) say(f *run.Fact) bool {
 
 // finish puts what was made again into its places, and gives what is to be
 // told again.
-func (r *restorer) finish() ([]job, []eventJob) {
+func (r *restorer) finish() []letGo {
 	e := r.e
 	var held []*entry
 	for _, rr := range r.order {
@@ -313,7 +312,7 @@ func (r *restorer) finish() ([]job, []eventJob) {
 	r.placeEvents()
 	e.enforce(r.now)
 	if r.clean {
-		return nil, nil
+		return nil
 	}
 	return r.again(held)
 }
@@ -399,62 +398,83 @@ func (e *Engine) enforce(now time.Time) {
 	e.shrink(now, &e.aside)
 }
 
-// again gives the newest summaries, to be made once more: the next component
-// may not have them.
-func (r *restorer) again(held []*entry) ([]job, []eventJob) {
-	var jobs []job
-	for _, en := range held {
-		en.unsure = en.told != nil
-		if en.isLate && en.isHeld() {
-			jobs = append(jobs, r.e.jobOf(en, en.toldAs))
-		}
-	}
-	for _, g := range r.e.letGo {
+// again gives the parts whose newest summary is to be made once more: the next
+// component may not have it.
+func (r *restorer) again(held []*entry) []letGo {
+	var list []letGo
+	for part, g := range r.e.letGo {
 		if g.run != nil {
-			jobs = append(jobs, r.e.jobOf(g.run, g.run.letGoAs))
+			g.run.unsure = g.run.told != nil
+			list = append(list, r.e.letGo[part])
 		}
 	}
-	var events []eventJob
+	for _, en := range held {
+		en.unsure = en.told != nil // of an open run it shows when that is summarised
+		if en.isLate && en.isHeld() {
+			list = append(list, letGo{run: en})
+		}
+	}
 	for _, ev := range r.inOrder {
 		ev.unsure = ev.told != nil
 		if ev.told != nil && !ev.changed && r.events[ev.part] != nil {
-			events = append(events, eventJob{entry: ev, event: ev.event.Snapshot()})
+			list = append(list, letGo{event: ev})
 		}
 	}
-	for i := range jobs {
-		jobs[i].entry.busy++
+	return list
+}
+
+const (
+	againBatch = 200                   // parts whose summaries are made again at once
+	againPause = 20 * time.Millisecond // until it is looked again whether there is room for more
+)
+
+// againLoop has the newest summaries made once more, as fast as the next
+// component takes them: there may be more than the outbox holds.
+func (e *Engine) againLoop(ctx context.Context) {
+	pause := time.NewTicker(againPause)
+	defer pause.Stop()
+	for len(e.again) > 0 {
+		if e.outbox.count() > againBatch {
+			select {
+			case <-ctx.Done():
+				return
+			case <-pause.C:
+			}
+			continue
+		}
+		n := min(againBatch, len(e.again))
+		e.tellAgain(e.again[:n])
+		e.again = e.again[n:]
 	}
-	for i := range events {
-		events[i].entry.busy++
-	}
-	return jobs, events
 }
 
 // tellAgain makes summaries once more as they were, under the numbers that
-// they had. What would differ from what was told is told as a revision.
-func (e *Engine) tellAgain(jobs []job, events []eventJob) {
+// they had. What would differ from what was told is told as a revision; what
+// has been told anew meanwhile is left alone.
+func (e *Engine) tellAgain(list []letGo) {
 	e.summarising.Lock()
 	defer e.summarising.Unlock()
+	jobs, events := e.takeAgain(list)
+	now := time.Now()
 	var same []letterTo
-	differ := jobs[:0:0]
+	differ, differing := jobs[:0:0], events[:0:0]
 	for i := range jobs {
 		j := &jobs[i]
 		s := e.summaryOf(j)
 		if last := j.entry.told; last != nil && asTold(s, last, j.entry.before) {
 			same = append(same, letterTo{j.entry.tenant, Summary{Run: s}})
-			continue
+		} else {
+			differ = append(differ, *j)
 		}
-		differ = append(differ, *j)
 	}
-	differing := events[:0:0]
 	for i := range events {
 		j := &events[i]
-		s := eventSummaryOf(j, time.Now())
+		s := eventSummaryOf(j, now)
 		if eventAsTold(s, j.entry.told, j.entry.before) {
 			same = append(same, letterTo{j.entry.tenant, Summary{Event: s}})
-			continue
+		} else {
+			differing = append(differing, *j)
 		}
-		differing = append(differing, *j)
 	}
 	e.mu.Lock()
 	for _, l := range same {
@@ -462,9 +482,11 @@ func (e *Engine) tellAgain(jobs []job, events []eventJob) {
 	}
 	for i := range jobs {
 		jobs[i].entry.busy--
+		jobs[i].entry.unsure = false
 	}
 	for i := range events {
 		events[i].entry.busy--
+		events[i].entry.unsure = false
 	}
 	for i := range differ {
 		differ[i].entry.busy++
@@ -474,10 +496,33 @@ func (e *Engine) tellAgain(jobs []job, events []eventJob) {
 	}
 	e.mu.Unlock()
 	e.send(same)
-	now := time.Now()
 	e.summarise(differ, now)
 	e.summariseEvents(differing, now)
 	e.outbox.ring()
+}
+
+// takeAgain makes the jobs of those of which nothing was told since the start.
+func (e *Engine) takeAgain(list []letGo) (jobs []job, events []eventJob) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	for _, g := range list {
+		switch en, ev := g.run, g.event; {
+		case en != nil && en.letGoAs != "":
+			if _, waits := e.letGo[en.part]; waits && (en.unsure || en.told == nil) {
+				en.busy++
+				jobs = append(jobs, e.jobOf(en, en.letGoAs))
+			}
+		case en != nil:
+			if en.unsure && en.isLate && en.isHeld() {
+				en.busy++
+				jobs = append(jobs, e.jobOf(en, en.toldAs))
+			}
+		case ev.unsure && !ev.changed:
+			ev.busy++
+			events = append(events, eventJob{entry: ev, event: ev.event.Snapshot()})
+		}
+	}
+	return jobs, events
 }
 
 // asTold makes s the summary that last is of, and reports whether it is.

@@ -361,3 +361,36 @@ func TestEndWhileTheStorageFails(t *testing.T) {
 		assert.Equal(t, run.Shutdown, got[0].Completion)
 	})
 }
+
+// TestMoreIsToldAgainThanTheOutboxHolds: nothing is pushed out of it.
+func TestMoreIsToldAgainThanTheOutboxHolds(t *testing.T) {
+	config := testConfig(t)
+	config.OpenRuns, config.LateRuns = 1_000_000, 1_000_000
+	synctest.Test(t, func(t *testing.T) {
+		s := &sink{}
+		p := startOn(t, newDisk(), config, s, false)
+		const runs = outboxLimit + 500
+		td := ptrace.NewTraces()
+		for i := range runs {
+			one := spanOf(fmt.Sprint("run-", i), 1)
+			span := one.ResourceSpans().At(0).ScopeSpans().At(0).Spans().At(0)
+			span.SetTraceID([16]byte{1, byte(i), byte(i >> 8), byte(i >> 16)})
+			one.ResourceSpans().MoveAndAppendTo(td.ResourceSpans())
+			if td.SpanCount() == 500 {
+				_, err := p.Accept(t.Context(), td, nil, time.Now())
+				require.NoError(t, err)
+				td = ptrace.NewTraces()
+			}
+			if i == runs/2 { // the outbox is no larger for those that are told the first time
+				after(11 * time.Second)
+			}
+		}
+		after(11 * time.Second)
+		require.Len(t, s.take(), runs)
+		p = startOn(t, p.kill(), config, s, false)
+		after(time.Minute)
+		assert.Len(t, s.take(), runs)
+		assert.Zero(t, p.Gauges().Rejected)
+		p.kill()
+	})
+}

@@ -16,6 +16,9 @@ func (e *Engine) Start() {
 		e.stopLog = cancel
 		e.logDone.Go(func() { e.logLoop(ctx) })
 	}
+	if len(e.again) > 0 {
+		e.done.Go(func() { e.againLoop(ctx) })
+	}
 	e.done.Go(func() { e.loop(ctx) })
 	e.done.Go(func() { e.outbox.loop(ctx) })
 }
@@ -27,9 +30,6 @@ const (
 )
 
 func (e *Engine) loop(ctx context.Context) {
-	if e.first != nil {
-		e.first()
-	}
 	// A run is summarised up to a tick late; a tenth of the shortest wait is not felt.
 	tick := min(e.config.QuietPeriod, e.config.IdleTimeout, e.config.MaxDuration) / 10
 	ticker := time.NewTicker(min(max(tick, tickLeast), tickMost))
@@ -93,7 +93,7 @@ func (e *Engine) offerAll(ctx context.Context) {
 func (e *Engine) rest(ctx context.Context) bool {
 	e.offerAll(ctx)
 	e.mu.Lock()
-	if w := e.rec(); w != nil && len(e.evicted)+len(e.letGo)+len(e.lost) == 0 && e.outbox.isEmpty() {
+	if w := e.rec(); w != nil && len(e.evicted)+len(e.letGo)+len(e.lost)+len(e.again) == 0 && e.outbox.isEmpty() {
 		w.Clean()
 	}
 	e.mu.Unlock()
