@@ -301,13 +301,13 @@ func (e *Engine) summariseEvents(jobs []eventJob, now time.Time) {
 		if last := j.entry.told; last != nil && !s.Revise(last) {
 			if again := eventSummaryOf(j, now); j.entry.unsure && eventAsTold(again, last, j.entry.before) {
 				j.again = true
-				letters = append(letters, letterTo{j.entry.tenant, Summary{Event: again}})
+				letters = append(letters, letterTo{j.entry.tenant, Summary{Event: again}, true})
 			}
 			continue
 		}
 		told := s.Told()
 		j.told = &told
-		letters = append(letters, letterTo{j.entry.tenant, Summary{Event: s}})
+		letters = append(letters, letterTo{tenant: j.entry.tenant, summary: Summary{Event: s}})
 	}
 	e.mu.Lock()
 	for i := range jobs {

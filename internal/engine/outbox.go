@@ -166,9 +166,10 @@ func (o *outbox) size() int {
 
 // put adds a summary. It takes the place of an earlier one of the same part
 // that has not been offered yet; one that has may have arrived whatever became
-// of the offer, so that stays, and the newer one follows it. Over the limits
+// of the offer, so that stays, and the newer one follows it. One that is told
+// again after a restart may have been offered by the process before. Over the limits
 // what waits longest is given up, of the tenant of which most waits.
-func (o *outbox) put(t *tenant, s Summary) {
+func (o *outbox) put(t *tenant, s Summary, again bool) {
 	defer o.tell()
 	o.mu.Lock()
 	defer o.mu.Unlock()
@@ -178,7 +179,7 @@ func (o *outbox) put(t *tenant, s Summary) {
 		o.byTenant[t] = q
 		o.queues = append(o.queues, q)
 	}
-	if s.revision() > 1 { // the first is never left out: consumers count by it
+	if !again && s.revision() > 1 { // the first is never left out: consumers count by it
 		for i := len(q.waiting) - 1; i >= 0; i-- {
 			if old := &q.waiting[i]; old.summary.same(s) && !old.offered && old.summary.revision() > 0 {
 				s.absorb(old.summary)
@@ -187,7 +188,7 @@ func (o *outbox) put(t *tenant, s Summary) {
 			}
 		}
 	}
-	l := letter{summary: s, bytes: s.bytes()}
+	l := letter{summary: s, bytes: s.bytes(), offered: again}
 	q.waiting = append(q.waiting, l)
 	o.pending++
 	o.bytes += l.bytes

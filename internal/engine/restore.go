@@ -462,7 +462,7 @@ func (e *Engine) tellAgain(list []letGo) {
 		j := &jobs[i]
 		s := e.summaryOf(j)
 		if last := j.entry.told; last != nil && asTold(s, last, j.entry.before) {
-			same = append(same, letterTo{j.entry.tenant, Summary{Run: s}})
+			same = append(same, letterTo{j.entry.tenant, Summary{Run: s}, true})
 		} else {
 			differ = append(differ, *j)
 		}
@@ -471,7 +471,7 @@ func (e *Engine) tellAgain(list []letGo) {
 		j := &events[i]
 		s := eventSummaryOf(j, now)
 		if eventAsTold(s, j.entry.told, j.entry.before) {
-			same = append(same, letterTo{j.entry.tenant, Summary{Event: s}})
+			same = append(same, letterTo{j.entry.tenant, Summary{Event: s}, true})
 		} else {
 			differing = append(differing, *j)
 		}

@@ -394,3 +394,45 @@ func TestMoreIsToldAgainThanTheOutboxHolds(t *testing.T) {
 		p.kill()
 	})
 }
+
+// TestToldAgainIsNotAbsorbed: what is told again may have arrived from the
+// process before, so a newer revision does not take its place, and the
+// increases still add up for who counts each revision once.
+func TestToldAgainIsNotAbsorbed(t *testing.T) {
+	config := testConfig(t)
+	synctest.Test(t, func(t *testing.T) {
+		s := &sink{}
+		p := startOn(t, newDisk(), config, s, false)
+		accept := func(id byte) {
+			_, err := p.Accept(t.Context(), usageOn(spanOf("a", id), "chat", 1000, 0), nil, time.Now())
+			require.NoError(t, err)
+			after(11 * time.Second)
+		}
+		accept(1)
+		accept(2)
+		told := s.take()
+		require.Len(t, told, 2)
+		s.answer(errors.New("not now"))
+		p = startOn(t, p.kill(), config, s, false)
+		after(time.Second)
+		accept(3)
+		accept(4)
+		s.answer(nil)
+		after(2 * time.Minute)
+		increases := map[int]int64{}
+		var last run.Summary
+		for _, summary := range append(told, s.take()...) {
+			if was, known := increases[summary.Revision]; known {
+				require.Equal(t, was, int64(summary.Increase), "revision %d", summary.Revision)
+			}
+			increases[summary.Revision] = int64(summary.Increase)
+			last = summary
+		}
+		sum := int64(0)
+		for _, n := range increases {
+			sum += n
+		}
+		assert.Equal(t, int64(last.Cost.Total), sum)
+		p.kill()
+	})
+}

@@ -151,7 +151,7 @@ func (e *Engine) summarise(jobs []job, now time.Time) {
 		if last := j.entry.told; last != nil && !s.Revise(last) {
 			if again := e.summaryOf(j); j.entry.unsure && asTold(again, last, j.entry.before) {
 				j.again = true
-				letters = append(letters, letterTo{j.entry.tenant, Summary{Run: again}})
+				letters = append(letters, letterTo{j.entry.tenant, Summary{Run: again}, true})
 			}
 			continue
 		}
@@ -160,7 +160,7 @@ func (e *Engine) summarise(jobs []job, now time.Time) {
 		if e.config.Events {
 			j.member = event.Of(s)
 		}
-		letters = append(letters, letterTo{j.entry.tenant, Summary{Run: s}})
+		letters = append(letters, letterTo{tenant: j.entry.tenant, summary: Summary{Run: s}})
 	}
 	e.remember(jobs, now)
 	e.send(letters)
@@ -183,6 +183,7 @@ func (e *Engine) summaryOf(j *job) *run.Summary {
 type letterTo struct {
 	tenant  *tenant
 	summary Summary
+	again   bool // it was told before, maybe by another process
 }
 
 // send puts summaries into the outbox. What they tell of survives the process
@@ -195,7 +196,7 @@ func (e *Engine) send(letters []letterTo) {
 		_ = e.log.wait(context.Background(), entry) // that the storage fails is told elsewhere
 	}
 	for i := range letters {
-		e.outbox.put(letters[i].tenant, letters[i].summary)
+		e.outbox.put(letters[i].tenant, letters[i].summary, letters[i].again)
 	}
 }
 
