@@ -27,6 +27,13 @@ type capturedRun struct {
 	letGoAs      run.Completion
 }
 
+// capturedStrays is the spans of a trace that name no run.
+type capturedStrays struct {
+	tenant uint64
+	held   run.Run
+	taken  []bool
+}
+
 type capturedEvent struct {
 	part, tenant uint64
 	key          event.Key
@@ -43,7 +50,7 @@ func (e *Engine) capture() iter.Seq[[]byte] {
 	var tenants []*tenant
 	var runs []capturedRun
 	var events []capturedEvent
-	strays := map[uint64][]run.Fact{}
+	var strays []capturedStrays
 	seen := map[*tenant]bool{}
 	note := func(t *tenant) {
 		if !seen[t] {
@@ -70,11 +77,7 @@ func (e *Engine) capture() iter.Seq[[]byte] {
 			events = append(events, captureEvent(ev))
 		}
 		for _, s := range t.strays {
-			for at, gone := range s.taken {
-				if !gone {
-					strays[t.id] = append(strays[t.id], s.held.Fact(at))
-				}
-			}
+			strays = append(strays, capturedStrays{t.id, s.held.Snapshot(), slices.Clone(s.taken)})
 		}
 	}
 	slices.SortFunc(runs, func(a, b capturedRun) int {
@@ -84,7 +87,7 @@ func (e *Engine) capture() iter.Seq[[]byte] {
 	return func(yield func([]byte) bool) {
 		var w journal.Writer
 		full := func() bool { return w.Len() >= pieceBytes && !yield(w.Take()) }
-		for _, t := range tenants { // in every piece that may need them: a piece is read alone
+		for _, t := range tenants { // first: what follows names them
 			w.Tenant(t.id, t.metadata)
 		}
 		for i := range runs {
@@ -92,11 +95,9 @@ func (e *Engine) capture() iter.Seq[[]byte] {
 				return
 			}
 		}
-		for tenant, facts := range strays {
-			for i := range facts {
-				if w.Stray(tenant, &facts[i]); full() {
-					return
-				}
+		for i := range strays {
+			if strays[i].write(&w, full) {
+				return
 			}
 		}
 		for i := range events {
@@ -108,6 +109,20 @@ func (e *Engine) capture() iter.Seq[[]byte] {
 			yield(w.Take())
 		}
 	}
+}
+
+// write writes the spans that have not found their run.
+func (c *capturedStrays) write(w *journal.Writer, full func() bool) (stop bool) {
+	for at, gone := range c.taken {
+		if gone {
+			continue
+		}
+		f := c.held.Fact(at)
+		if w.Stray(c.tenant, &f); full() {
+			return true
+		}
+	}
+	return false
 }
 
 func captureRun(en *entry) capturedRun {

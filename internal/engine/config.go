@@ -19,12 +19,12 @@ type Config struct {
 	InheritQuiet time.Duration // they wait for it until their trace has been quiet for so long
 	InheritSpans int           // over it the trace quiet for longest is decided early
 
-	OpenRuns    int           // over it the run quiet for longest is summarised and let go
 	Events      bool          // sum events up
 	EventQuiet  time.Duration // an event is told when all its runs are, and none was for so long
 	EventRetain time.Duration // and kept for so long after, to be told again
 	MaxEvents   int           // over it the one quiet for longest is told early and let go
 
+	OpenRuns    int // over it the run quiet for longest is summarised and let go
 	LateRuns    int // over it the summarised run held for longest is let go
 	SpansPerRun int // over it further spans of the run are left out, and the run says so
 	Tenants     int // over it the tenant quiet for longest is let go, with all that is held of it

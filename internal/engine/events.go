@@ -22,7 +22,6 @@ type eventEntry struct {
 	changed bool       // something of it has not been told
 	closing bool       // let go: told once more where there is anything to tell, and then forgotten
 	bytes   int
-	touched time.Time // when a run of it was summarised last, or an outcome came
 	timer   timer
 	element *list.Element
 
@@ -138,7 +137,6 @@ func (e *Engine) eventOf(t *tenant, key event.Key, now time.Time, tally *Tally) 
 // changeEvent begins an event's wait again.
 func (e *Engine) changeEvent(ev *eventEntry, now time.Time) {
 	ev.changed = true
-	ev.touched = now
 	e.measureEvent(ev)
 	if ev.closing {
 		e.deadlines.set(&ev.timer, now)

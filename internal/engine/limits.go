@@ -122,8 +122,7 @@ func (e *Engine) tellEarly(en *entry, by Limit, tally *Tally) {
 		e.doubt(en, billing.PossibleDuplicate)
 		j.caveats |= billing.PossibleDuplicate
 	}
-	j.bytes = en.bytes
-	e.held.evictedBytes += j.bytes
+	e.held.evictedBytes += en.bytes
 	e.evicted = append(e.evicted, j)
 	tally.Evicted[by]++
 }

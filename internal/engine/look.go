@@ -114,9 +114,7 @@ func (e *Engine) states(found []*entry) []RunState {
 	}
 	e.mu.Unlock()
 	for i := range jobs {
-		o := e.config.Summary
-		o.Caveats = jobs[i].caveats
-		s := run.Summarize(jobs[i].run, run.MaxDuration, o, jobs[i].beside...)
+		s := e.summaryOf(&jobs[i])
 		states[i].Identity, states[i].Cost = s.Identity, s.Cost
 		states[i].Traces = s.TraceCount
 	}

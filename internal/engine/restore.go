@@ -360,7 +360,6 @@ func (r *restorer) placeEvents() {
 		}
 		ev.tenant.events[ev.key] = ev
 		ev.element = ev.tenant.byTouch.PushBack(ev)
-		ev.touched = r.now
 		e.held.events++
 		e.measureEvent(ev)
 		wait := e.config.EventRetain

@@ -17,7 +17,6 @@ type job struct {
 	completion run.Completion
 	caveats    billing.Caveats
 	began      time.Time
-	bytes      int          // of an evicted run
 	again      bool         // told once more, as it was
 	told       *run.Told    // of the summary, once it is made; nil where that says nothing new
 	member     event.Member // what its event keeps of the summary

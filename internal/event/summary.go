@@ -207,10 +207,7 @@ func (s *Summary) Revise(last *Told) bool {
 		return false
 	}
 	s.Revision = last.Revision + 1
-	if s.Outcome.Status != last.Status {
-		previous := last.Status
-		s.PreviousStatus = &previous
-	}
+	s.PreviousStatus = outcome.ChangedFrom(last.Status, s.Outcome.Status)
 	s.Increase = s.Total - last.Total
 	return true
 }
@@ -222,10 +219,7 @@ func (s *Summary) Absorb(old *Summary) {
 	if old.PreviousStatus != nil {
 		before = *old.PreviousStatus
 	}
-	s.PreviousStatus = nil
-	if before != s.Outcome.Status {
-		s.PreviousStatus = &before
-	}
+	s.PreviousStatus = outcome.ChangedFrom(before, s.Outcome.Status)
 	s.Increase += old.Increase
 }
 

@@ -49,6 +49,15 @@ func ParseStatus(text string) (Status, bool) {
 	return s, ok
 }
 
+// ChangedFrom is what a revision says of the status that the last one told:
+// nothing where now is the same.
+func ChangedFrom(last, now Status) *Status {
+	if last == now {
+		return nil
+	}
+	return &last
+}
+
 // Source is which rule gave the status.
 type Source uint8
 

@@ -49,10 +49,7 @@ func (s *Summary) Revise(last *Told) bool {
 		return false
 	}
 	s.Revision = last.Revision + 1
-	if s.Outcome.Status != last.Status {
-		previous := last.Status
-		s.PreviousStatus = &previous
-	}
+	s.PreviousStatus = outcome.ChangedFrom(last.Status, s.Outcome.Status)
 	// Both totals are within the range and never negative: neither difference can leave it.
 	s.Increase = s.Cost.Total - last.Total
 	s.ModelIncrease = increases(s.Cost.Models, last.Models)
@@ -209,10 +206,7 @@ func (s *Summary) Absorb(old *Summary) {
 	if old.PreviousStatus != nil {
 		before = *old.PreviousStatus
 	}
-	s.PreviousStatus = nil
-	if before != s.Outcome.Status {
-		s.PreviousStatus = &before
-	}
+	s.PreviousStatus = outcome.ChangedFrom(before, s.Outcome.Status)
 	s.Increase += old.Increase
 	list := slices.Clone(s.ModelIncrease)
 	for i := range old.ModelIncrease {

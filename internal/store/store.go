@@ -23,7 +23,6 @@ const Version = 1
 // Store is a journal in a storage client. It is not safe for concurrent use.
 type Store struct {
 	client storage.Client
-	owner  string
 	meta   meta
 	next   uint64 // sequence number of the next entry
 	since  int64  // bytes of entries since the snapshot
@@ -66,7 +65,7 @@ var (
 
 // Open reads what is current. owner is the component's ID.
 func Open(ctx context.Context, client storage.Client, owner string) (*Store, error) {
-	s := &Store{client: client, owner: owner, meta: meta{Version: Version, Owner: owner}}
+	s := &Store{client: client, meta: meta{Version: Version, Owner: owner}}
 	text, err := client.Get(ctx, metaKey)
 	if err != nil {
 		return nil, fmt.Errorf("read what is current: %w", err)
@@ -203,12 +202,13 @@ type Snapshot struct {
 	chunks uint64
 	size   int64
 	first  uint64
+	before int64 // bytes of the entries that it stands for
 }
 
 // Begin begins a snapshot that stands for every entry appended so far. What an
 // earlier try left, which a crash cut off before it was current, is removed.
 func (s *Store) Begin(ctx context.Context) (*Snapshot, error) {
-	w := &Snapshot{store: s, gen: s.meta.Snapshot + 1, first: s.next}
+	w := &Snapshot{store: s, gen: s.meta.Snapshot + 1, first: s.next, before: s.since}
 	if err := s.removeTries(ctx, w.gen); err != nil {
 		return nil, err
 	}
@@ -258,7 +258,7 @@ func (w *Snapshot) Commit(ctx context.Context) error {
 		return fmt.Errorf("make the snapshot current: %w", err)
 	}
 	s.meta, s.size = m, w.size
-	s.since = 0 // of the entries appended meanwhile the next look takes account
+	s.since -= w.before
 	return s.collect(ctx)
 }
 
