@@ -56,7 +56,8 @@ generate: ## write what mdatagen makes of metadata.yaml
 # called anything: it is shown the repository under the package's own name.
 	ln -sfn .. bin/runrollupprocessor
 	bin/mdatagen bin/runrollupprocessor/metadata.yaml
-	chmod 644 documentation.md generated_*.go internal/metadata/*.go internal/metadatatest/*.go
+	bin/mdatagen rollupconnector/metadata.yaml
+	chmod 644 $(foreach d,. rollupconnector,$(d)/documentation.md $(d)/generated_*.go $(d)/internal/metadata/*.go $(d)/internal/metadatatest/*.go)
 
 .PHONY: bench
 bench: ## benchmarks: time, bytes and allocations

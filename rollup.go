@@ -124,7 +124,7 @@ func putOutcome(a pcommon.Map, o *outcome.Outcome, previous *outcome.Status) {
 	if previous != nil {
 		status := previous.String()
 		if *previous == outcome.None {
-			status = unset
+			status = botanu.Unset
 		}
 		a.PutStr(botanu.OutcomePreviousStatus, status)
 	}
@@ -151,9 +151,6 @@ func (w *spanWriter) putWorth(a pcommon.Map, o *outcome.Outcome) {
 		a.PutDouble(botanu.OutcomeValueTotal, total.Float64())
 	}
 }
-
-// unset stands where a status is expected and there is none.
-const unset = "unset"
 
 // putExact writes an amount of money to its last digit.
 func putExact(a pcommon.Map, key string, amount money.Amount) {

@@ -179,35 +179,18 @@ func putModel(ev ptrace.SpanEvent, s *run.Summary, i int) {
 	if j, found := slices.BinarySearchFunc(s.Cost.Models, *increase, cost.CompareModels); found {
 		whole = &s.Cost.Models[j].Account
 	}
-	putUsage(a, &wholeKeys, whole, whole.Known)
-	putUsage(a, &increaseKeys, &increase.Account, whole.Known || increase.Total != 0)
+	putUsage(a, &botanu.Usage, whole, whole.Known)
+	putUsage(a, &botanu.UsageIncrease, &increase.Account, whole.Known || increase.Total != 0)
 }
 
-// usageKeys are the attributes that tell what calls came to.
-type usageKeys struct{ calls, unpriced, inputUncached, cacheRead, cacheWrite, output, cost string }
-
-var (
-	wholeKeys    = usageKeysOf("")
-	increaseKeys = usageKeysOf(botanu.IncreaseSuffix)
-)
-
-func usageKeysOf(suffix string) usageKeys {
-	return usageKeys{
-		calls: botanu.UsageCalls + suffix, unpriced: botanu.UsageUnpricedCalls + suffix,
-		inputUncached: botanu.UsageInputUncached + suffix, cacheRead: botanu.UsageCacheRead + suffix,
-		cacheWrite: botanu.UsageCacheWrite + suffix, output: botanu.UsageOutput + suffix,
-		cost: botanu.UsageCostExact + suffix,
-	}
-}
-
-func putUsage(a pcommon.Map, keys *usageKeys, u *cost.Account, known bool) {
-	a.PutInt(keys.calls, int64(u.Calls))
-	a.PutInt(keys.unpriced, int64(u.Unpriced))
-	a.PutInt(keys.inputUncached, u.Tokens.InputUncached())
-	a.PutInt(keys.cacheRead, u.Tokens.CacheReadTotal())
-	a.PutInt(keys.cacheWrite, u.Tokens.CacheWrite())
-	a.PutInt(keys.output, u.Tokens.OutputTotal())
+func putUsage(a pcommon.Map, keys *botanu.UsageKeys, u *cost.Account, known bool) {
+	a.PutInt(keys.Calls, int64(u.Calls))
+	a.PutInt(keys.Unpriced, int64(u.Unpriced))
+	a.PutInt(keys.InputUncached, u.Tokens.InputUncached())
+	a.PutInt(keys.CacheRead, u.Tokens.CacheReadTotal())
+	a.PutInt(keys.CacheWrite, u.Tokens.CacheWrite())
+	a.PutInt(keys.Output, u.Tokens.OutputTotal())
 	if known {
-		putExact(a, keys.cost, u.Total)
+		putExact(a, keys.CostExact, u.Total)
 	}
 }

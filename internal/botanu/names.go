@@ -8,7 +8,7 @@ package botanu
 // span's name it tells a summary from an application's span.
 const Scope = "github.com/runrollup/runrollupprocessor"
 
-// Names of spans and span events.
+// Names of spans, span events and log records.
 const (
 	RunSummary   = "botanu.run.summary"   // the span that sums a run up
 	EventSummary = "botanu.event.summary" // the span that sums an event up
@@ -19,6 +19,15 @@ const (
 	OutcomeEmitted = "botanu.outcome_emitted" // span event: somebody states an outcome
 	RunCompleted   = "botanu.run.completed"   // span event: the run's own wrapper saw its end
 )
+
+// IsSummary reports whether a span of that instrumentation scope and name is a
+// summary: by both, as an application may use the name for a span of its own.
+func IsSummary(scope, name string) bool {
+	return scope == Scope && (name == RunSummary || name == EventSummary)
+}
+
+// Unset stands where a status is expected and there is none.
+const Unset = "unset"
 
 // Identity, as applications write it. All but the run ID's key are defaults of
 // the configuration; a summary always bears these names, whatever was read.
@@ -153,8 +162,7 @@ const (
 	EventTokensReasoning     = "botanu.event.tokens.reasoning"
 )
 
-// Attributes of the span event [ModelUsage]. The increases restate what a
-// revision adds to the part's last one.
+// Attributes of the span event [ModelUsage]; see [UsageKeys].
 const (
 	ModelProvider      = "gen_ai.provider.name"
 	ModelName          = "gen_ai.request.model"
@@ -165,8 +173,26 @@ const (
 	UsageCacheWrite    = "botanu.usage.cache_write"
 	UsageOutput        = "botanu.usage.output"
 	UsageCostExact     = "botanu.usage.cost_exact"
-	IncreaseSuffix     = "_increase"
 )
+
+// UsageKeys are the attributes of [ModelUsage] that tell what calls came to.
+type UsageKeys struct{ Calls, Unpriced, InputUncached, CacheRead, CacheWrite, Output, CostExact string }
+
+// What the part's calls came to, and what of that its last revision did not
+// have. An increase is negative where a revision takes something back.
+var (
+	Usage         = usageKeys("")
+	UsageIncrease = usageKeys("_increase")
+)
+
+func usageKeys(suffix string) UsageKeys {
+	return UsageKeys{
+		Calls: UsageCalls + suffix, Unpriced: UsageUnpricedCalls + suffix,
+		InputUncached: UsageInputUncached + suffix, CacheRead: UsageCacheRead + suffix,
+		CacheWrite: UsageCacheWrite + suffix, Output: UsageOutput + suffix,
+		CostExact: UsageCostExact + suffix,
+	}
+}
 
 // Attributes of the span event [CallNote], beside [ModelProvider] and
 // [ModelName].

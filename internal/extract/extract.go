@@ -143,7 +143,7 @@ func (x *Extractor) Read(b *Batch, td ptrace.Traces, now time.Time) {
 			spans := ss.Spans()
 			for i := range spans.Len() {
 				span := spans.At(i)
-				if isSummary(scope.Name(), span.Name()) {
+				if botanu.IsSummary(scope.Name(), span.Name()) {
 					b.Summaries++
 					continue
 				}
@@ -158,12 +158,6 @@ func (b *Batch) Clear() {
 	clear(b.Facts)
 	b.Facts = b.Facts[:0]
 	b.NoRun, b.Summaries, b.Invalid = 0, 0, Invalid{}
-}
-
-// isSummary reports whether a span is what an earlier tier made; such spans
-// pass through and are never rolled up again.
-func isSummary(scope, name string) bool {
-	return scope == botanu.Scope && (name == botanu.RunSummary || name == botanu.EventSummary)
 }
 
 // fact appends what one span says about its run.

@@ -1,0 +1,114 @@
+package rollupconnector
+
+import (
+	"errors"
+	"fmt"
+	"math"
+	"slices"
+	"time"
+
+	"go.opentelemetry.io/collector/component"
+
+	"github.com/runrollup/runrollupprocessor/internal/botanu"
+)
+
+// Config is the configuration of the connector run_rollup. Every field has a
+// working default; README.md says what each does. All of it is about metrics:
+// traces and logs need no choice.
+type Config struct {
+	// DedupWindow is how long a summary that metrics have counted is remembered,
+	// so that it counts once when it is sent again. 0 remembers nothing.
+	DedupWindow time.Duration `mapstructure:"dedup_window"`
+	// Metrics says what metrics look like.
+	Metrics MetricsConfig `mapstructure:"metrics"`
+}
+
+// MetricsConfig says what metrics look like.
+type MetricsConfig struct {
+	// Temporality is cumulative (totals since the start) or delta (since the last
+	// flush).
+	Temporality string `mapstructure:"temporality"`
+	// Interval is the time between two flushes.
+	Interval time.Duration `mapstructure:"interval"`
+	// Dimensions are further attributes of the summary to put on each metric.
+	Dimensions []string `mapstructure:"dimensions"`
+	// CostBuckets are the bounds of the histograms of cost, in USD.
+	CostBuckets []float64 `mapstructure:"cost_buckets"`
+	// DurationBuckets are the bounds of the histogram of duration, in seconds.
+	DurationBuckets []float64 `mapstructure:"duration_buckets"`
+	// CardinalityLimit is how many series a metric may have. The rest goes to one
+	// with the attribute otel.metric.overflow.
+	CardinalityLimit int `mapstructure:"cardinality_limit"`
+}
+
+const (
+	cumulative = "cumulative"
+	delta      = "delta"
+)
+
+func createDefaultConfig() component.Config {
+	return &Config{
+		DedupWindow: 15 * time.Minute,
+		Metrics: MetricsConfig{
+			Temporality: cumulative,
+			Interval:    15 * time.Second,
+			// A hundredth of a cent to a thousand dollars, three a decade.
+			CostBuckets: []float64{
+				0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5,
+				1, 2.5, 5, 10, 25, 50, 100, 250, 500, 1000,
+			},
+			// A tenth of a second to a day.
+			DurationBuckets:  []float64{0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120, 300, 600, 1800, 3600, 7200, 21600, 86400},
+			CardinalityLimit: 2000,
+		},
+	}
+}
+
+// forbidden are attributes that differ from run to run: each would be a series
+// of its own, which no metrics backend is made for.
+var forbidden = []string{
+	botanu.RunID, botanu.EventID, botanu.ParentRun, botanu.RootRun, botanu.RetryOf,
+	botanu.Part, botanu.EventPart, botanu.RunStartTime, botanu.OutcomeTime,
+}
+
+// Validate says for each wrong field what was wrong and what would be right.
+func (c *Config) Validate() error {
+	var errs []error
+	wrong := func(format string, args ...any) { errs = append(errs, fmt.Errorf(format, args...)) }
+	if c.DedupWindow < 0 {
+		wrong("dedup_window: %s is negative; take 0s to remember nothing", c.DedupWindow)
+	}
+	m := &c.Metrics
+	if m.Temporality != cumulative && m.Temporality != delta {
+		wrong("metrics::temporality: %q is neither %q nor %q", m.Temporality, cumulative, delta)
+	}
+	if m.Interval < time.Second {
+		wrong("metrics::interval: %s is too short; take 1s or more", m.Interval)
+	}
+	if m.CardinalityLimit < 2 {
+		wrong("metrics::cardinality_limit: %d is too low; take 2 or more, of which one is for the rest", m.CardinalityLimit)
+	}
+	for i, key := range m.Dimensions {
+		switch {
+		case key == "":
+			wrong("metrics::dimensions::%d: an attribute's name is empty; remove it", i)
+		case slices.Contains(forbidden, key):
+			wrong("metrics::dimensions::%d: %q differs from run to run, which makes a series of each; remove it, and find single runs in traces, logs or SQL", i, key)
+		case slices.Contains(m.Dimensions[:i], key):
+			wrong("metrics::dimensions::%d: %q stands there twice; remove one", i, key)
+		}
+	}
+	for _, b := range []struct {
+		name   string
+		bounds []float64
+	}{{"cost_buckets", m.CostBuckets}, {"duration_buckets", m.DurationBuckets}} {
+		for i, v := range b.bounds {
+			if math.IsNaN(v) || math.IsInf(v, 0) {
+				wrong("metrics::%s::%d: %v is no bound; the last bucket has none anyway", b.name, i, v)
+			} else if i > 0 && v <= b.bounds[i-1] {
+				wrong("metrics::%s::%d: %v does not exceed the bound before it, %v; put them in order", b.name, i, v, b.bounds[i-1])
+			}
+		}
+	}
+	return errors.Join(errs...)
+}

@@ -1,0 +1,256 @@
+package rollupconnector
+
+import (
+	"context"
+	"errors"
+	"sync"
+	"time"
+
+	"go.opentelemetry.io/collector/component"
+	"go.opentelemetry.io/collector/connector"
+	"go.opentelemetry.io/collector/consumer"
+	"go.opentelemetry.io/collector/consumer/consumererror"
+	"go.opentelemetry.io/collector/pdata/pmetric"
+	"go.opentelemetry.io/collector/pdata/ptrace"
+	"go.opentelemetry.io/otel/metric"
+	sdkmetric "go.opentelemetry.io/otel/sdk/metric"
+	"go.opentelemetry.io/otel/sdk/metric/exemplar"
+	"go.opentelemetry.io/otel/sdk/metric/metricdata"
+	"go.uber.org/zap"
+)
+
+// toMetrics adds summaries up, and flushes what they come to from time to time
+// and at the end.
+type toMetrics struct {
+	interval time.Duration
+	next     consumer.Metrics
+	logger   *zap.Logger
+	metrics  *telemetry
+
+	seen   *seen
+	book   *book
+	reader *sdkmetric.ManualReader
+
+	stop    context.CancelFunc
+	stopped chan struct{}
+
+	mu      sync.Mutex // one flush at a time
+	convert converter
+	waiting waiting
+
+	// What gauges say; guarded by said.
+	said                         sync.Mutex
+	series, overflowing, pending int
+}
+
+func newToMetrics(set connector.Settings, c *Config, next consumer.Metrics) (*toMetrics, error) {
+	temporality := sdkmetric.CumulativeTemporalitySelector
+	if c.Metrics.Temporality == delta {
+		// What may go down stays cumulative, as the specification has it.
+		temporality = sdkmetric.DeltaTemporalitySelector
+	}
+	t := &toMetrics{
+		interval: c.Metrics.Interval,
+		next:     next,
+		logger:   set.Logger,
+		seen:     newSeen(c.DedupWindow, rememberLimit),
+		reader:   sdkmetric.NewManualReader(sdkmetric.WithTemporalitySelector(temporality)),
+		convert:  newConverter(set.Resource, set.BuildInfo.Version, time.Now()),
+		waiting:  waiting{limit: waitingLimit},
+	}
+	provider := sdkmetric.NewMeterProvider(
+		sdkmetric.WithReader(t.reader),
+		sdkmetric.WithCardinalityLimit(c.Metrics.CardinalityLimit),
+		sdkmetric.WithExemplarFilter(exemplar.TraceBasedFilter), // where there is a span to point at
+	)
+	var err error
+	if t.book, err = newBook(provider.Meter(scope), &c.Metrics); err != nil {
+		return nil, err
+	}
+	if t.metrics, err = newTelemetry(set.TelemetrySettings, "metrics"); err != nil {
+		return nil, err
+	}
+	return t, t.register()
+}
+
+// register has the connector's own gauges read.
+func (t *toMetrics) register() error {
+	b := t.metrics.builder
+	read := func(n *int) func() int {
+		return func() int {
+			t.said.Lock()
+			defer t.said.Unlock()
+			return *n
+		}
+	}
+	var errs []error
+	for _, g := range []struct {
+		register func(metric.Int64Callback) error
+		read     func() int
+	}{
+		{b.RegisterConnectorRunRollupRememberedCallback, t.seen.len},
+		{b.RegisterConnectorRunRollupRememberedLimitCallback, func() int { return t.seen.limit }},
+		{b.RegisterConnectorRunRollupSeriesCallback, read(&t.series)},
+		{b.RegisterConnectorRunRollupMetricsOverflowingCallback, read(&t.overflowing)},
+		{b.RegisterConnectorRunRollupPointsPendingCallback, read(&t.pending)},
+	} {
+		errs = append(errs, g.register(func(_ context.Context, o metric.Int64Observer) error {
+			o.Observe(int64(g.read()))
+			return nil
+		}))
+	}
+	return errors.Join(errs...)
+}
+
+// Capabilities: a batch is read, never changed.
+func (*toMetrics) Capabilities() consumer.Capabilities { return consumer.Capabilities{} }
+
+// ConsumeTraces adds up the summaries among the spans. It never fails and
+// never waits for the pipeline of metrics.
+func (t *toMetrics) ConsumeTraces(ctx context.Context, td ptrace.Traces) error {
+	var n tally
+	var repeats, early, unidentified, bad int
+	now := time.Now()
+	for s := range scopes(td) {
+		for span := range s.summaries() {
+			n.add(span)
+			id, ok := identify(span)
+			if !ok {
+				unidentified++
+				continue
+			}
+			again, forgotten := t.seen.again(id, now)
+			early += forgotten
+			if again {
+				repeats++
+				continue
+			}
+			bad += t.book.add(span, id.revision)
+		}
+	}
+	t.metrics.passed(ctx, &n)
+	t.metrics.invalid(ctx, noPart, unidentified)
+	t.metrics.invalid(ctx, badValue, bad)
+	add(ctx, t.metrics.builder.ConnectorRunRollupRepeats, repeats)
+	add(ctx, t.metrics.builder.ConnectorRunRollupForgottenEarly, early)
+	return nil
+}
+
+func add(ctx context.Context, counter metric.Int64Counter, n int) {
+	if n > 0 {
+		counter.Add(ctx, int64(n))
+	}
+}
+
+func (t *toMetrics) Start(context.Context, component.Host) error {
+	ctx, stop := context.WithCancel(context.Background()) // the one of Start ends with it
+	t.stop, t.stopped = stop, make(chan struct{})
+	go func() {
+		defer close(t.stopped)
+		ticker := time.NewTicker(t.interval)
+		defer ticker.Stop()
+		for {
+			select {
+			case <-ctx.Done():
+				return
+			case <-ticker.C:
+				_ = t.flush(ctx, false) // logged, and told again
+			}
+		}
+	}()
+	return nil
+}
+
+// Shutdown flushes what there is. Pipelines stop from their receivers on, so
+// all summaries have come, and the next component still runs.
+func (t *toMetrics) Shutdown(ctx context.Context) error {
+	defer t.metrics.builder.Shutdown()
+	if t.stop == nil {
+		return nil
+	}
+	t.stop()
+	select {
+	case <-t.stopped:
+	case <-ctx.Done(): // the next component hangs
+		return ctx.Err()
+	}
+	return t.flush(ctx, true)
+}
+
+// flush hands on what has been added up. What the next component refuses comes
+// with the next flush: cumulative metrics say it again by nature, and delta ones
+// are kept.
+func (t *toMetrics) flush(ctx context.Context, last bool) error {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	var collected metricdata.ResourceMetrics
+	if err := t.reader.Collect(context.WithoutCancel(ctx), &collected); err != nil {
+		t.logger.Error("The metrics of runs could not be collected.", zap.Error(err))
+		return err
+	}
+	md := t.convert.metrics(&collected, time.Now(), last)
+	err := t.send(ctx, md)
+	t.said.Lock()
+	t.series, t.overflowing, t.pending = t.convert.series, t.convert.overflowing, t.waiting.points
+	t.said.Unlock()
+	return err
+}
+
+// send hands on what waits, oldest first, and then md.
+func (t *toMetrics) send(ctx context.Context, md pmetric.Metrics) error {
+	for t.waiting.any() {
+		old := pmetric.NewMetrics()
+		t.waiting.first().CopyTo(old) // the next component may change it
+		err := t.hand(ctx, old)
+		if refusedForNow(err) {
+			t.keep(ctx, deltas(md))
+			return err
+		}
+		if err != nil {
+			t.lose(ctx, t.waiting.first().DataPointCount())
+		}
+		t.waiting.drop()
+	}
+	if md.DataPointCount() == 0 {
+		return nil
+	}
+	kept := deltas(md)
+	err := t.hand(ctx, md)
+	switch {
+	case err == nil:
+		t.convert.told()
+	case refusedForNow(err):
+		t.keep(ctx, kept)
+	default:
+		t.lose(ctx, kept.DataPointCount())
+	}
+	return err
+}
+
+func (t *toMetrics) hand(ctx context.Context, md pmetric.Metrics) error {
+	err := t.next.ConsumeMetrics(ctx, md)
+	if err == nil {
+		return nil
+	}
+	t.metrics.builder.ConnectorRunRollupFlushFailures.Add(ctx, 1)
+	if refusedForNow(err) {
+		t.logger.Warn("The next component refused metrics for now; they are sent again with the next flush.", zap.Error(err))
+	} else {
+		t.logger.Error("The next component rejected metrics for good.", zap.Error(err))
+	}
+	return err
+}
+
+func refusedForNow(err error) bool { return err != nil && !consumererror.IsPermanent(err) }
+
+// keep keeps delta metrics for the next flush.
+func (t *toMetrics) keep(ctx context.Context, md pmetric.Metrics) {
+	t.lose(ctx, t.waiting.add(md))
+}
+
+func (t *toMetrics) lose(ctx context.Context, points int) {
+	if points > 0 {
+		t.metrics.builder.ConnectorRunRollupPointsLost.Add(ctx, int64(points))
+		t.logger.Error("Data points of delta metrics are lost.", zap.Int("data_points", points))
+	}
+}
