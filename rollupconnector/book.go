@@ -133,13 +133,13 @@ func (b *book) run(r *reader, summary ptrace.Span, revision int64, common []attr
 			continue
 		}
 		of := reader{attributes: ev.Attributes()}
-		b.model(&of, common)
+		b.model(&of, revision, common)
 		r.bad += of.bad
 	}
 }
 
 // model adds what one model's calls came to since the part's last revision.
-func (b *book) model(r *reader, common []attribute.KeyValue) {
+func (b *book) model(r *reader, revision int64, common []attribute.KeyValue) {
 	keys := &botanu.UsageIncrease
 	provider, model := r.text(botanu.ModelProvider), r.text(botanu.ModelName)
 	of := with(common, provider, model)
@@ -153,10 +153,11 @@ func (b *book) model(r *reader, common []attribute.KeyValue) {
 			b.tokens.add(n, with(common, provider, model, attribute.String("botanu.token.type", kind.name)))
 		}
 	}
-	if v, ok := r.money(keys.CostExact); ok && v != 0 {
-		b.llmCost.add(v, of)
+	v, ok := r.money(keys.CostExact)
+	if ok && v == 0 && revision == 0 {
+		b.llmCost.up.Add(context.Background(), 0, of) // free: a series says so, where an unknown cost has none
 	} else if ok {
-		b.llmCost.up.Add(context.Background(), 0, of) // known to be free: the series says 0, where an unknown cost has none
+		b.llmCost.add(v, of)
 	}
 }
 

@@ -71,6 +71,9 @@ var forbidden = []string{
 	botanu.Part, botanu.EventPart, botanu.RunStartTime, botanu.OutcomeTime,
 }
 
+// common are the attributes that all metrics have.
+var common = []string{botanu.Workflow, botanu.Environment, botanu.OutcomeStatus}
+
 // Validate says for each wrong field what was wrong and what would be right.
 func (c *Config) Validate() error {
 	var errs []error
@@ -94,6 +97,8 @@ func (c *Config) Validate() error {
 			wrong("metrics::dimensions::%d: an attribute's name is empty; remove it", i)
 		case slices.Contains(forbidden, key):
 			wrong("metrics::dimensions::%d: %q differs from run to run, which makes a series of each; remove it, and find single runs in traces, logs or SQL", i, key)
+		case slices.Contains(common, key):
+			wrong("metrics::dimensions::%d: %q is on the metrics anyway; remove it", i, key)
 		case slices.Contains(m.Dimensions[:i], key):
 			wrong("metrics::dimensions::%d: %q stands there twice; remove one", i, key)
 		}
