@@ -6,7 +6,10 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"slices"
+	"sync"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/stretchr/testify/require"
@@ -58,15 +61,30 @@ func recorded(t *testing.T) []ptrace.Traces {
 	return all
 }
 
-// sink takes metrics, unless err is set.
+// sink takes metrics, unless it is told to refuse them.
 type sink struct {
+	mu      sync.Mutex
 	err     error
 	flushes []pmetric.Metrics
+}
+
+func (s *sink) refuse(err error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.err = err
+}
+
+func (s *sink) taken() []pmetric.Metrics {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return slices.Clone(s.flushes)
 }
 
 func (*sink) Capabilities() consumer.Capabilities { return consumer.Capabilities{MutatesData: true} }
 
 func (s *sink) ConsumeMetrics(_ context.Context, md pmetric.Metrics) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
 	if s.err != nil {
 		return s.err
 	}
@@ -87,7 +105,7 @@ func (s *sink) series() map[string]float64 {
 		}
 		all[key] = v
 	}
-	for _, md := range s.flushes {
+	for _, md := range s.taken() {
 		for _, m := range metricsOf(md) {
 			switch m.Type() {
 			case pmetric.MetricTypeSum:
@@ -132,6 +150,12 @@ func start(t *testing.T, set connector.Settings, keys map[string]any, next consu
 	require.NoError(t, err)
 	require.NoError(t, c.Start(t.Context(), componenttest.NewNopHost()))
 	return c
+}
+
+// pass lets time pass in a bubble of synctest, and what is due then be done.
+func pass(d time.Duration) {
+	time.Sleep(d)
+	synctest.Wait()
 }
 
 func stop(t *testing.T, c *toMetrics) {
