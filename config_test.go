@@ -12,6 +12,8 @@ import (
 	"go.opentelemetry.io/collector/component/componenttest"
 	"go.opentelemetry.io/collector/confmap"
 	"go.yaml.in/yaml/v3"
+
+	"github.com/runrollup/runrollupprocessor/rollupconnector"
 )
 
 // TestDefaultConfig: `run_rollup:` alone is a valid configuration, and the
@@ -95,7 +97,10 @@ func TestEveryYAMLInThePagesLoads(t *testing.T) {
 	pages = append(pages, "README.md")
 	files, err := filepath.Glob("examples/*/*.yaml")
 	require.NoError(t, err)
-	loaded := 0
+	more, err := filepath.Glob("examples/*/*.md")
+	require.NoError(t, err)
+	pages = append(pages, more...)
+	loaded, connectors := 0, 0
 	for _, page := range append(pages, files...) {
 		text, err := os.ReadFile(page)
 		require.NoError(t, err)
@@ -109,6 +114,17 @@ func TestEveryYAMLInThePagesLoads(t *testing.T) {
 		for _, block := range blocks {
 			var root map[string]any
 			require.NoError(t, yaml.Unmarshal([]byte(block), &root), "%s:\n%s", page, block)
+			if c, ok := root["connectors"].(map[string]any); ok {
+				for name, raw := range c {
+					if name == "run_rollup" || strings.HasPrefix(name, "run_rollup/") {
+						m, _ := raw.(map[string]any)
+						config := rollupconnector.NewFactory().CreateDefaultConfig()
+						require.NoError(t, confmap.NewFromStringMap(m).Unmarshal(config), "%s:\n%s", page, block)
+						require.NoError(t, confmap.Validate(config), "%s:\n%s", page, block)
+						connectors++
+					}
+				}
+			}
 			if processors, ok := root["processors"].(map[string]any); ok {
 				root = processors
 			}
@@ -123,24 +139,30 @@ func TestEveryYAMLInThePagesLoads(t *testing.T) {
 		}
 	}
 	assert.GreaterOrEqual(t, loaded, 3)
+	assert.GreaterOrEqual(t, connectors, 1)
 }
 
-// TestEveryMetricIsExplained: what the processor says of itself has a meaning
-// in docs/operations.md.
+// TestEveryMetricIsExplained: what the components say of themselves has a
+// meaning in docs/operations.md.
 func TestEveryMetricIsExplained(t *testing.T) {
-	text, err := os.ReadFile("metadata.yaml")
-	require.NoError(t, err)
-	var m struct {
-		Telemetry struct {
-			Metrics map[string]any `yaml:"metrics"`
-		} `yaml:"telemetry"`
-	}
-	require.NoError(t, yaml.Unmarshal(text, &m))
-	require.NotEmpty(t, m.Telemetry.Metrics)
 	page, err := os.ReadFile("docs/operations.md")
 	require.NoError(t, err)
-	for name := range m.Telemetry.Metrics {
-		short := strings.TrimPrefix(name, "processor_run_rollup_")
-		assert.True(t, regexp.MustCompile("`"+short+"[`{]").Match(page), "explain %s", short)
+	for file, prefix := range map[string]string{
+		"metadata.yaml":                 "processor_run_rollup_",
+		"rollupconnector/metadata.yaml": "connector_run_rollup_",
+	} {
+		text, err := os.ReadFile(file)
+		require.NoError(t, err)
+		var m struct {
+			Telemetry struct {
+				Metrics map[string]any `yaml:"metrics"`
+			} `yaml:"telemetry"`
+		}
+		require.NoError(t, yaml.Unmarshal(text, &m))
+		require.NotEmpty(t, m.Telemetry.Metrics)
+		for name := range m.Telemetry.Metrics {
+			short := strings.TrimPrefix(name, prefix)
+			assert.True(t, regexp.MustCompile("`"+short+"[`{]").Match(page), "explain %s", name)
+		}
 	}
 }

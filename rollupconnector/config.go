@@ -52,6 +52,7 @@ func createDefaultConfig() component.Config {
 		Metrics: MetricsConfig{
 			Temporality: cumulative,
 			Interval:    15 * time.Second,
+			Dimensions:  []string{},
 			// A hundredth of a cent to a thousand dollars, three a decade.
 			CostBuckets: []float64{
 				0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5,

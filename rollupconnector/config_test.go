@@ -2,12 +2,16 @@ package rollupconnector
 
 import (
 	"math"
+	"os"
+	"strings"
 	"testing"
 	"time"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 	"go.opentelemetry.io/collector/component/componenttest"
+	"go.opentelemetry.io/collector/confmap"
+	"go.yaml.in/yaml/v3"
 
 	"github.com/runrollup/runrollupprocessor/internal/botanu"
 )
@@ -22,6 +26,39 @@ func TestConfig_defaults(t *testing.T) {
 	assert.Equal(t, 2000, c.Metrics.CardinalityLimit)
 	assert.Equal(t, 0.0001, c.Metrics.CostBuckets[0], "a hundredth of a cent")
 	assert.Equal(t, 1000.0, c.Metrics.CostBuckets[len(c.Metrics.CostBuckets)-1], "a thousand dollars")
+}
+
+// TestConfig_documented: what README.md shows are all keys, at their defaults.
+func TestConfig_documented(t *testing.T) {
+	page, err := os.ReadFile("../README.md")
+	require.NoError(t, err)
+	_, block, found := strings.Cut(string(page), "```yaml\nconnectors:\n")
+	require.True(t, found)
+	block, _, _ = strings.Cut(block, "```")
+	var shown struct {
+		Keys map[string]any `yaml:"run_rollup"`
+	}
+	require.NoError(t, yaml.Unmarshal([]byte(block), &shown))
+	assert.Equal(t, createDefaultConfig(), config(t, shown.Keys))
+	all := confmap.New()
+	require.NoError(t, all.Marshal(createDefaultConfig()))
+	for _, key := range all.AllKeys() {
+		assert.Contains(t, confmap.NewFromStringMap(shown.Keys).AllKeys(), key)
+		assert.Contains(t, string(page), "| `"+key+"` |")
+	}
+}
+
+// TestConfig_all: every key of the contract, section 8, is read, and a list
+// takes the place of its default.
+func TestConfig_all(t *testing.T) {
+	got := config(t, map[string]any{"dedup_window": "1h", "metrics": map[string]any{
+		"temporality": "delta", "interval": "1m", "dimensions": []any{"botanu.team"},
+		"cost_buckets": []any{0.01, 1}, "duration_buckets": []any{1, 2.5}, "cardinality_limit": 100,
+	}})
+	assert.Equal(t, &Config{DedupWindow: time.Hour, Metrics: MetricsConfig{
+		Temporality: "delta", Interval: time.Minute, Dimensions: []string{"botanu.team"},
+		CostBuckets: []float64{0.01, 1}, DurationBuckets: []float64{1, 2.5}, CardinalityLimit: 100,
+	}}, got)
 }
 
 func TestConfig_Validate(t *testing.T) {

@@ -15,125 +15,72 @@ import (
 const scope = "github.com/runrollup/runrollupprocessor/rollupconnector"
 
 // converter writes what the SDK has added up as pdata.
-//
-// A cumulative series begins with 0. Backends tell an increase from two points,
-// so what a series says in its first one they do not see: of a workflow that
-// runs once in ten minutes each restart of the collector would hide a run, and
-// each new model its first call. A series is therefore flushed as 0 when it is
-// new, and with its value from the next flush on. Two points in one flush were
-// rejected: a scrape sees the last one alone.
 type converter struct {
-	resource func(pcommon.Resource)
+	instance string // service.instance.id of this collector
 	version  string
-	last     time.Time // the flush before, or the start
-	births   map[series]*birth
+	births   births
 
 	// Of the last conversion.
 	series      int
 	overflowing int // metrics with a series for what is past the limit
-	at          pcommon.Timestamp
-	final       bool
-	newborn     []*birth
-}
-
-// series tells one cumulative series from all others.
-type series struct {
-	metric     string
-	attributes attribute.Distinct
-}
-
-// birth is when a series began, and whether that was told.
-type birth struct {
-	at   pcommon.Timestamp
-	told bool
 }
 
 func newConverter(collector pcommon.Resource, version string, now time.Time) converter {
-	instance := ""
+	c := converter{version: version, births: newBirths(now)}
 	if v, ok := collector.Attributes().Get("service.instance.id"); ok {
-		instance = v.AsString()
+		c.instance = v.AsString()
 	}
-	return converter{version: version, last: now, births: map[series]*birth{}, resource: func(r pcommon.Resource) {
-		r.Attributes().PutStr("service.name", metadata.Type.String())
-		if instance != "" { // two collectors' series must not be one
-			r.Attributes().PutStr("service.instance.id", instance)
-		}
-	}}
+	return c
 }
 
-// metrics converts one collection. In the final one new series say what they
-// have: there is no next flush.
+// metrics converts one collection.
 func (c *converter) metrics(collected *metricdata.ResourceMetrics, now time.Time, final bool) pmetric.Metrics {
-	c.series, c.overflowing, c.final, c.newborn = 0, 0, final, c.newborn[:0]
-	c.at = pcommon.NewTimestampFromTime(now)
+	f := flush{at: pcommon.NewTimestampFromTime(now), final: final}
+	c.series, c.overflowing = 0, 0
+	c.births.begin()
 	md := pmetric.NewMetrics()
 	rm := md.ResourceMetrics().AppendEmpty()
-	c.resource(rm.Resource())
+	rm.Resource().Attributes().PutStr("service.name", metadata.Type.String())
+	if c.instance != "" { // two collectors' series must not be one
+		rm.Resource().Attributes().PutStr("service.instance.id", c.instance)
+	}
 	sm := rm.ScopeMetrics().AppendEmpty()
 	sm.Scope().SetName(scope)
 	sm.Scope().SetVersion(c.version)
 	for _, of := range collected.ScopeMetrics {
 		for i := range of.Metrics {
-			m := sm.Metrics().AppendEmpty()
+			m := pmetric.NewMetric()
 			m.SetName(of.Metrics[i].Name)
 			m.SetDescription(of.Metrics[i].Description)
 			m.SetUnit(of.Metrics[i].Unit)
+			points := 0
 			switch data := of.Metrics[i].Data.(type) {
 			case metricdata.Sum[int64]:
-				putSum(c, m, data, pmetric.NumberDataPoint.SetIntValue)
+				points = putSum(c, f, m, data, pmetric.NumberDataPoint.SetIntValue)
 			case metricdata.Sum[float64]:
-				putSum(c, m, data, pmetric.NumberDataPoint.SetDoubleValue)
+				points = putSum(c, f, m, data, pmetric.NumberDataPoint.SetDoubleValue)
 			case metricdata.Histogram[float64]:
-				putHistogram(c, m, data)
+				points = putHistogram(c, f, m, data)
+			}
+			if points > 0 {
+				m.MoveTo(sm.Metrics().AppendEmpty())
+				c.series += points
 			}
 		}
 	}
-	sm.Metrics().RemoveIf(func(m pmetric.Metric) bool {
-		return m.Type() == pmetric.MetricTypeSum && m.Sum().DataPoints().Len() == 0 ||
-			m.Type() == pmetric.MetricTypeHistogram && m.Histogram().DataPoints().Len() == 0
-	})
-	c.last = now
+	c.births.end(f)
 	return md
 }
 
-// told notes that the last conversion has arrived: what was new is so no more.
-func (c *converter) told() {
-	for _, b := range c.newborn {
-		b.told = true
+// points are those to be written of a series.
+func (c *converter) points(f flush, metric string, t metricdata.Temporality, start time.Time, attributes attribute.Set) []point {
+	if t == metricdata.CumulativeTemporality {
+		return c.births.points(f, metric, attributes)
 	}
+	return []point{{start: pcommon.NewTimestampFromTime(start), at: f.at}}
 }
 
-// point is one that is to be written of a series: of which span of time, and
-// whether it says 0 or what the series has.
-type point struct {
-	start, at pcommon.Timestamp
-	zero      bool
-}
-
-// points are those of a series in this conversion.
-func (c *converter) points(metric string, t metricdata.Temporality, start time.Time, attributes attribute.Set) []point {
-	if t != metricdata.CumulativeTemporality {
-		return []point{{start: pcommon.NewTimestampFromTime(start), at: c.at}}
-	}
-	key := series{metric, attributes.Equivalent()}
-	b, ok := c.births[key]
-	if !ok {
-		b = &birth{at: pcommon.NewTimestampFromTime(c.last)}
-		c.births[key] = b
-	}
-	value := point{start: b.at, at: c.at}
-	if b.told {
-		return []point{value}
-	}
-	c.newborn = append(c.newborn, b)
-	if c.final {
-		return []point{{start: b.at, at: b.at, zero: true}, value}
-	}
-	value.zero = true
-	return []point{value}
-}
-
-func putSum[N int64 | float64](c *converter, m pmetric.Metric, data metricdata.Sum[N], set func(pmetric.NumberDataPoint, N)) {
+func putSum[N int64 | float64](c *converter, f flush, m pmetric.Metric, data metricdata.Sum[N], set func(pmetric.NumberDataPoint, N)) (series int) {
 	sum := m.SetEmptySum()
 	sum.SetIsMonotonic(data.IsMonotonic)
 	sum.SetAggregationTemporality(temporalityOf(data.Temporality))
@@ -141,7 +88,7 @@ func putSum[N int64 | float64](c *converter, m pmetric.Metric, data metricdata.S
 	for i := range data.DataPoints {
 		p := &data.DataPoints[i]
 		overflows = overflows || p.Attributes.HasValue(overflow)
-		for _, s := range c.points(m.Name(), data.Temporality, p.StartTime, p.Attributes) {
+		for _, s := range c.points(f, m.Name(), data.Temporality, p.StartTime, p.Attributes) {
 			to := sum.DataPoints().AppendEmpty()
 			putAttributes(to.Attributes(), p.Attributes)
 			to.SetStartTimestamp(s.start)
@@ -154,17 +101,20 @@ func putSum[N int64 | float64](c *converter, m pmetric.Metric, data metricdata.S
 			putExemplars(to.Exemplars(), p.Exemplars)
 		}
 	}
-	c.count(len(data.DataPoints), overflows)
+	if overflows {
+		c.overflowing++
+	}
+	return len(data.DataPoints)
 }
 
-func putHistogram(c *converter, m pmetric.Metric, data metricdata.Histogram[float64]) {
+func putHistogram(c *converter, f flush, m pmetric.Metric, data metricdata.Histogram[float64]) (series int) {
 	histogram := m.SetEmptyHistogram()
 	histogram.SetAggregationTemporality(temporalityOf(data.Temporality))
 	overflows := false
 	for i := range data.DataPoints {
 		p := &data.DataPoints[i]
 		overflows = overflows || p.Attributes.HasValue(overflow)
-		for _, s := range c.points(m.Name(), data.Temporality, p.StartTime, p.Attributes) {
+		for _, s := range c.points(f, m.Name(), data.Temporality, p.StartTime, p.Attributes) {
 			to := histogram.DataPoints().AppendEmpty()
 			putAttributes(to.Attributes(), p.Attributes)
 			to.SetStartTimestamp(s.start)
@@ -187,20 +137,15 @@ func putHistogram(c *converter, m pmetric.Metric, data metricdata.Histogram[floa
 			putExemplars(to.Exemplars(), p.Exemplars)
 		}
 	}
-	c.count(len(data.DataPoints), overflows)
+	if overflows {
+		c.overflowing++
+	}
+	return len(data.DataPoints)
 }
 
 // overflow is the attribute of the series that takes what is past the
 // cardinality limit, by the SDK's specification.
 const overflow = attribute.Key("otel.metric.overflow")
-
-// count counts the series of one metric.
-func (c *converter) count(points int, overflows bool) {
-	c.series += points
-	if overflows {
-		c.overflowing++
-	}
-}
 
 func putAttributes(to pcommon.Map, from attribute.Set) {
 	to.EnsureCapacity(from.Len())

@@ -218,7 +218,7 @@ func (t *toMetrics) send(ctx context.Context, md pmetric.Metrics) error {
 	err := t.hand(ctx, md)
 	switch {
 	case err == nil:
-		t.convert.told()
+		t.convert.births.told()
 	case refusedForNow(err):
 		t.keep(ctx, kept)
 	default:
