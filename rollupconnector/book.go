@@ -16,6 +16,7 @@ import (
 // does the aggregation: one book a connector.
 type book struct {
 	dimensions []string
+	labels     labels
 
 	runs, changes, events metric.Int64Counter
 	cost, eventCost       metric.Float64Histogram // USD
@@ -99,30 +100,30 @@ func (b *book) add(summary ptrace.Span, revision int64) (bad int) {
 	if isRun(summary) {
 		b.run(&r, summary, revision, common)
 	} else if revision == 0 {
-		b.events.Add(context.Background(), 1, with(common))
+		b.events.Add(context.Background(), 1, b.labels.of(common))
 		if v, ok := r.money(botanu.EventCostTotalExact); ok {
-			b.eventCost.Record(context.Background(), v, with(common))
+			b.eventCost.Record(context.Background(), v, b.labels.of(common))
 		}
 	}
 	return r.bad
 }
 
-func (b *book) run(r *reader, summary ptrace.Span, revision int64, common []attribute.KeyValue) {
+func (b *book) run(r *reader, summary ptrace.Span, revision int64, common *list) {
 	if revision == 0 {
 		ctx := context.Background()
 		valueType := r.text(botanu.OutcomeValueType)
-		b.runs.Add(ctx, 1, with(common, valueType, r.text(botanu.Completion)))
+		b.runs.Add(ctx, 1, b.labels.of(common, valueType, r.text(botanu.Completion)))
 		if v, ok := r.money(botanu.CostTotalExact); ok {
-			b.cost.Record(root(summary), v, with(common, valueType))
+			b.cost.Record(root(summary), v, b.labels.of(common, valueType))
 		}
 		if start, end := summary.StartTimestamp(), summary.EndTimestamp(); end >= start {
-			b.duration.Record(ctx, float64(end-start)/1e9, with(common))
+			b.duration.Record(ctx, float64(end-start)/1e9, b.labels.of(common))
 		}
 		if v, ok := r.number(botanu.OutcomeValueAmount); ok {
-			b.value.Add(ctx, v, with(common, valueType))
+			b.value.Add(ctx, v, b.labels.of(common, valueType))
 		}
 	} else if previous := r.text(botanu.OutcomePreviousStatus); previous.Valid() {
-		b.changes.Add(context.Background(), 1, with(common, previous))
+		b.changes.Add(context.Background(), 1, b.labels.of(common, previous))
 	}
 	for _, ev := range summary.Events().All() {
 		if ev.Name() != botanu.ModelUsage {
@@ -135,10 +136,10 @@ func (b *book) run(r *reader, summary ptrace.Span, revision int64, common []attr
 }
 
 // model adds what one model's calls came to since the part's last revision.
-func (b *book) model(r *reader, revision int64, common []attribute.KeyValue) {
+func (b *book) model(r *reader, revision int64, common *list) {
 	keys := &botanu.UsageIncrease
 	provider, model := r.text(botanu.ModelProvider), r.text(botanu.ModelName)
-	of := with(common, provider, model)
+	of := b.labels.of(common, provider, model)
 	b.calls.add(r.count(keys.Calls), of)
 	b.unpriced.add(r.count(keys.Unpriced), of)
 	for _, kind := range [...]struct{ name, key string }{
@@ -146,7 +147,7 @@ func (b *book) model(r *reader, revision int64, common []attribute.KeyValue) {
 		{"cache_write", keys.CacheWrite}, {"output", keys.Output},
 	} {
 		if n := r.count(kind.key); n != 0 {
-			b.tokens.add(n, with(common, provider, model, attribute.String("botanu.token.type", kind.name)))
+			b.tokens.add(n, b.labels.of(common, provider, model, attribute.String("botanu.token.type", kind.name)))
 		}
 	}
 	v, ok := r.money(keys.CostExact)
@@ -165,17 +166,4 @@ func root(summary ptrace.Span) context.Context {
 		SpanID:     trace.SpanID(summary.ParentSpanID()),
 		TraceFlags: trace.FlagsSampled,
 	}))
-}
-
-// with are the attributes of one measurement. Those that are absent are left
-// out.
-func with(common []attribute.KeyValue, more ...attribute.KeyValue) metric.MeasurementOption {
-	all := make([]attribute.KeyValue, 0, len(common)+len(more))
-	all = append(all, common...)
-	for _, kv := range more {
-		if kv.Valid() {
-			all = append(all, kv)
-		}
-	}
-	return metric.WithAttributeSet(attribute.NewSet(all...))
 }

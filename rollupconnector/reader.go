@@ -18,22 +18,17 @@ type reader struct {
 }
 
 // common are the attributes of every measurement.
-func (r *reader) common(dimensions []string) []attribute.KeyValue {
-	all := make([]attribute.KeyValue, 0, 3+len(dimensions))
-	for _, key := range [...]string{botanu.Workflow, botanu.Environment} {
-		if kv := r.text(key); kv.Valid() {
-			all = append(all, kv)
-		}
-	}
+func (r *reader) common(dimensions []string) *list {
+	all := &list{attributes: make([]attribute.KeyValue, 0, 3+len(dimensions)), text: make([]byte, 0, 256)}
+	all.add(r.text(botanu.Workflow))
+	all.add(r.text(botanu.Environment))
 	status := r.text(botanu.OutcomeStatus)
 	if !status.Valid() {
 		status = attribute.String(botanu.OutcomeStatus, botanu.Unset)
 	}
-	all = append(all, status)
+	all.add(status)
 	for _, key := range dimensions {
-		if kv := r.any(key); kv.Valid() {
-			all = append(all, kv)
-		}
+		all.add(r.any(key))
 	}
 	return all
 }
