@@ -3,11 +3,11 @@ package event
 import (
 	"cmp"
 	"crypto/sha256"
-	"encoding/json"
 	"slices"
 	"unsafe"
 
 	"github.com/runrollup/runrollupprocessor/internal/billing"
+	"github.com/runrollup/runrollupprocessor/internal/digest"
 	"github.com/runrollup/runrollupprocessor/internal/money"
 	"github.com/runrollup/runrollupprocessor/internal/outcome"
 	"github.com/runrollup/runrollupprocessor/internal/run"
@@ -225,20 +225,29 @@ func (s *Summary) Absorb(old *Summary) {
 
 // digest is a hash over all that s says of the event: not over what it says of
 // itself in relation to an earlier summary, nor which revision of a run's
-// summary it links to. Events are told seldom: an encoding that cannot forget a
-// field is worth more here than one that is fast.
+// summary it links to.
 func (s *Summary) digest() [sha256.Size]byte {
-	c := *s
-	c.Revision, c.PreviousStatus, c.Increase = 0, nil, 0
-	c.Links = slices.Clone(s.Links)
-	for i := range c.Links {
-		c.Links[i].Revision = 0
+	var room [2048]byte
+	w := digest.On(room[:])
+	w.Text(s.Tenant)
+	w.Number(int64(s.Part))
+	s.Anchor.Digest(&w)
+	w.Number(int64(len(s.Links)))
+	for i := range s.Links {
+		link := &s.Links[i]
+		w.Text(link.RunID)
+		w.Number(int64(link.Part))
+		w.Raw(link.Trace[:])
 	}
-	text, err := json.Marshal(&c)
-	if err != nil { // no field can fail to marshal: floats are kept only where finite
-		panic(err)
+	for _, v := range s.Identity {
+		w.Text(v)
 	}
-	return sha256.Sum256(text)
+	s.Outcome.Digest(&w)
+	w.Numbers(s.Start, s.End, int64(s.Runs), int64(s.Attempts), int64(s.Others), int64(s.Calls), int64(s.Unpriced))
+	s.Tokens.Digest(&w)
+	w.Numbers(int64(s.Total), int64(s.Unsuccessful), int64(s.Accuracy), int64(s.Caveats))
+	w.Bool(s.Known)
+	return w.Sum()
 }
 
 // Bytes is about how much memory s takes.

@@ -2,13 +2,12 @@ package run
 
 import (
 	"crypto/sha256"
-	"encoding/binary"
-	"math"
 	"slices"
 	"strconv"
 	"unsafe"
 
 	"github.com/runrollup/runrollupprocessor/internal/cost"
+	"github.com/runrollup/runrollupprocessor/internal/digest"
 	"github.com/runrollup/runrollupprocessor/internal/money"
 	"github.com/runrollup/runrollupprocessor/internal/outcome"
 )
@@ -76,127 +75,56 @@ func increases(now, before []cost.Model) []cost.Model {
 // itself in relation to an earlier summary, nor over the explanation.
 func (s *Summary) digest() [sha256.Size]byte {
 	var room [2048]byte
-	w := digestWriter{b: room[:0]}
-	w.text(s.Tenant)
-	w.text(s.RunID)
-	w.number(int64(s.Part))
-	w.key(s.Anchor)
-	w.number(int64(len(s.Links)))
+	w := digest.On(room[:])
+	w.Text(s.Tenant)
+	w.Text(s.RunID)
+	w.Number(int64(s.Part))
+	s.Anchor.Digest(&w)
+	w.Number(int64(len(s.Links)))
 	for _, k := range s.Links {
-		w.key(k)
+		k.Digest(&w)
 	}
-	w.text(string(s.Completion))
+	w.Text(string(s.Completion))
 	for _, v := range s.Identity {
-		w.text(v)
+		w.Text(v)
 	}
-	w.root(s.Root)
-	w.numbers(int64(s.Conflicts), s.Deadline, s.Start, s.End)
-	w.bool(s.Cancelled)
-	w.outcome(&s.Outcome)
-	w.bill(&s.Cost)
-	w.text(s.Service)
-	w.texts(s.Services)
-	w.numbers(int64(s.SpanCount), int64(s.ErrorCount), int64(s.TraceCount), int64(s.ToolCalls), int64(s.Untimed))
-	return sha256.Sum256(w.b)
+	s.Root.digest(&w)
+	w.Numbers(int64(s.Conflicts), s.Deadline, s.Start, s.End)
+	w.Bool(s.Cancelled)
+	s.Outcome.Digest(&w)
+	s.Cost.Digest(&w)
+	w.Text(s.Service)
+	w.Texts(s.Services)
+	w.Numbers(int64(s.SpanCount), int64(s.ErrorCount), int64(s.TraceCount), int64(s.ToolCalls), int64(s.Untimed))
+	return w.Sum()
 }
 
-// digestWriter writes values one after another, so that no two sequences of
-// the same types make the same bytes.
-type digestWriter struct{ b []byte }
-
-func (w *digestWriter) number(n int64) { w.b = binary.LittleEndian.AppendUint64(w.b, uint64(n)) }
-
-func (w *digestWriter) numbers(list ...int64) {
-	for _, n := range list {
-		w.number(n)
-	}
-}
-
-func (w *digestWriter) bool(v bool) {
-	if v {
-		w.b = append(w.b, 1)
-	} else {
-		w.b = append(w.b, 0)
-	}
-}
-
-func (w *digestWriter) text(s string) {
-	w.number(int64(len(s)))
-	w.b = append(w.b, s...)
-}
-
-func (w *digestWriter) texts(list []string) {
-	w.number(int64(len(list)))
-	for _, s := range list {
-		w.text(s)
-	}
-}
-
-func (w *digestWriter) key(k SpanKey) {
-	w.b = append(w.b, k.Trace[:]...)
-	w.b = append(w.b, k.Span[:]...)
-}
-
-func (w *digestWriter) root(r *Root) {
-	w.bool(r != nil)
+func (r *Root) digest(w *digest.Writer) {
+	w.Bool(r != nil)
 	if r == nil {
 		return
 	}
-	w.text(r.StartTime)
-	w.number(int64(len(r.Copied)))
+	w.Text(r.StartTime)
+	w.Number(int64(len(r.Copied)))
 	for _, a := range r.Copied {
-		w.text(a.Key)
+		w.Text(a.Key)
 		switch v := a.Value.(type) {
 		case string:
-			w.text("s" + v)
+			w.Text("s" + v)
 		case bool:
-			w.text("b" + strconv.FormatBool(v))
+			w.Text("b" + strconv.FormatBool(v))
 		case int64:
-			w.text("i" + strconv.FormatInt(v, 10))
+			w.Text("i" + strconv.FormatInt(v, 10))
 		case float64:
-			w.text("f" + strconv.FormatFloat(v, 'g', -1, 64))
+			w.Text("f" + strconv.FormatFloat(v, 'g', -1, 64))
 		}
 	}
 }
 
-func (w *digestWriter) outcome(o *outcome.Outcome) {
-	w.numbers(int64(o.Status), int64(o.Source), o.Time, int64(o.Emissions), int64(o.BadStatus))
-	w.bool(o.Conflict)
-	for _, s := range [...]string{o.StatusRaw, o.ValueType, o.Reason, o.ErrorType} {
-		w.text(s)
-	}
-	for _, a := range [...]outcome.Amount{o.Amount, o.Confidence} {
-		w.bool(a.OK)
-		w.number(int64(math.Float64bits(a.N)))
-	}
-	w.number(int64(len(o.Metadata)))
-	for _, m := range o.Metadata {
-		w.text(m.Key)
-		w.text(m.Value)
-	}
-}
-
-func (w *digestWriter) bill(b *cost.Bill) {
-	w.account(&b.Account)
-	w.text(string(b.Source))
-	w.texts(b.Cards)
-	w.number(int64(len(b.Models)))
-	for i := range b.Models {
-		w.text(b.Models[i].Provider)
-		w.text(b.Models[i].Name)
-		w.account(&b.Models[i].Account)
-	}
-	w.numbers(int64(b.Discarded), int64(b.Accuracy))
-	w.texts(b.Caveats)
-}
-
-func (w *digestWriter) account(a *cost.Account) {
-	t, p := &a.Tokens, &a.Parts
-	w.numbers(int64(a.Calls), int64(a.Errors), int64(a.Unpriced), int64(a.Total),
-		t.Input, t.CacheRead, t.CacheWrite5m, t.CacheWrite1h, t.InputAudio, t.CacheReadAudio, t.Output, t.Reasoning, t.OutputAudio,
-		int64(p.Input), int64(p.Output), int64(p.CacheRead), int64(p.CacheWrite), int64(p.Metered), int64(p.Unsplit))
-	w.bool(a.Known)
-	w.bool(a.Overflow)
+// Digest writes what identifies the span.
+func (k SpanKey) Digest(w *digest.Writer) {
+	w.Raw(k.Trace[:])
+	w.Raw(k.Span[:])
 }
 
 // Absorb makes s stand for itself and for old, the revision before it, which

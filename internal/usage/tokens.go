@@ -2,7 +2,11 @@
 // tokens of one call, cut into parts of which no two hold the same token.
 package usage
 
-import "math/bits"
+import (
+	"math/bits"
+
+	"github.com/runrollup/runrollupprocessor/internal/digest"
+)
 
 // Tokens is a partition of the tokens of one call to a model provider: every
 // token that the provider bills is in exactly one field, so a price is a sum
@@ -84,4 +88,9 @@ func add(a, b int64) int64 {
 		return most
 	}
 	return int64(sum)
+}
+
+// Digest writes each kind of token.
+func (t *Tokens) Digest(w *digest.Writer) {
+	w.Numbers(t.Input, t.CacheRead, t.CacheWrite5m, t.CacheWrite1h, t.InputAudio, t.CacheReadAudio, t.Output, t.Reasoning, t.OutputAudio)
 }
