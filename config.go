@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"go.opentelemetry.io/collector/component"
+	"go.opentelemetry.io/collector/confmap"
 
 	"github.com/runrollup/runrollupprocessor/internal/botanu"
 	"github.com/runrollup/runrollupprocessor/internal/cost"
@@ -17,6 +18,7 @@ import (
 	"github.com/runrollup/runrollupprocessor/internal/money"
 	"github.com/runrollup/runrollupprocessor/internal/ratecard"
 	"github.com/runrollup/runrollupprocessor/internal/run"
+	"github.com/runrollup/runrollupprocessor/internal/strict"
 )
 
 // Config is the configuration of the processor run_rollup. Every field has a
@@ -255,6 +257,9 @@ const (
 	metadataMost  = 16
 	memoryMost    = 1 << 20 // MiB: a TiB
 )
+
+// Unmarshal reads the configuration strictly.
+func (c *Config) Unmarshal(conf *confmap.Conf) error { return strict.Unmarshal(conf, c) }
 
 // Validate says what is wrong with a configuration: the field, the value and
 // the fix.

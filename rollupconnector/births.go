@@ -13,13 +13,15 @@ import (
 // so what a series says in its first one they do not see: of a workflow that
 // runs once in ten minutes each restart of the collector would hide a run, and
 // each new model its first call. A series is therefore flushed as 0 when it is
-// new, and with its value from the next flush on. Two points in one flush were
-// rejected: a scrape sees the last one alone.
+// new, and with its value from the next flush on. Two points in the first flush
+// were rejected: a scrape sees the last one alone. They come where the first
+// flush was refused, and in the last one: whoever has not seen the 0 is then one
+// that is sent to, and he who is scraped does not refuse.
 type births struct {
 	last  pcommon.Timestamp // of the flush before, or the start
 	known map[series]*birth
-	// newborn are those that the last flush had for the first time.
-	newborn []*birth
+	// untold are those that the last flush began with 0.
+	untold []*birth
 }
 
 // series tells one cumulative series from all others.
@@ -28,21 +30,21 @@ type series struct {
 	attributes attribute.Distinct
 }
 
-// birth is when a series began, and whether that was told.
+// birth is when a series began, whether a flush has had it, and whether one
+// that was taken.
 type birth struct {
-	at   pcommon.Timestamp
-	told bool
+	at            pcommon.Timestamp
+	offered, told bool
 }
 
 func newBirths(now time.Time) births {
 	return births{last: pcommon.NewTimestampFromTime(now), known: map[series]*birth{}}
 }
 
-// told notes that the last flush has arrived: what was new is so no more. One
-// that was refused does not count, or its series would never begin with 0.
+// told notes that the last flush has been taken.
 func (b *births) told() {
-	for _, n := range b.newborn {
-		n.told = true
+	for _, of := range b.untold {
+		of.told = true
 	}
 }
 
@@ -53,7 +55,7 @@ type flush struct {
 }
 
 // begin begins a flush.
-func (b *births) begin() { b.newborn = b.newborn[:0] }
+func (b *births) begin() { b.untold = b.untold[:0] }
 
 // end ends it.
 func (b *births) end(f flush) { b.last = f.at }
@@ -65,8 +67,7 @@ type point struct {
 	zero      bool
 }
 
-// points are those to be written of a cumulative series. In the last flush new
-// ones say what they have: there is no next.
+// points are those to be written of a cumulative series.
 func (b *births) points(f flush, metric string, attributes attribute.Set) []point {
 	key := series{metric, attributes.Equivalent()}
 	of, ok := b.known[key]
@@ -78,10 +79,10 @@ func (b *births) points(f flush, metric string, attributes attribute.Set) []poin
 	if of.told {
 		return []point{value}
 	}
-	b.newborn = append(b.newborn, of)
-	if f.final {
+	b.untold = append(b.untold, of)
+	if of.offered || f.final {
 		return []point{{start: of.at, at: of.at, zero: true}, value}
 	}
-	value.zero = true
-	return []point{value}
+	of.offered = true
+	return []point{{start: of.at, at: f.at, zero: true}}
 }

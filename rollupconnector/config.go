@@ -8,8 +8,10 @@ import (
 	"time"
 
 	"go.opentelemetry.io/collector/component"
+	"go.opentelemetry.io/collector/confmap"
 
 	"github.com/runrollup/runrollupprocessor/internal/botanu"
+	"github.com/runrollup/runrollupprocessor/internal/strict"
 )
 
 // Config is the configuration of the connector run_rollup. Every field has a
@@ -44,6 +46,10 @@ type MetricsConfig struct {
 const (
 	cumulative = "cumulative"
 	delta      = "delta"
+
+	// cardinalityMost is more series than any backend likes of one metric, and a
+	// gigabyte of them.
+	cardinalityMost = 1_000_000
 )
 
 func createDefaultConfig() component.Config {
@@ -65,22 +71,31 @@ func createDefaultConfig() component.Config {
 	}
 }
 
-// forbidden are attributes that differ from run to run: each would be a series
-// of its own, which no metrics backend is made for.
-var forbidden = []string{
+// perRun are attributes that differ from run to run: each would be a series of
+// its own, which no metrics backend is made for.
+var perRun = []string{
 	botanu.RunID, botanu.EventID, botanu.ParentRun, botanu.RootRun, botanu.RetryOf,
-	botanu.Part, botanu.EventPart, botanu.RunStartTime, botanu.OutcomeTime,
+	botanu.Part, botanu.EventPart, botanu.RunStartTime, botanu.RunDeadline, botanu.OutcomeTime,
+	botanu.RunDuration, botanu.CostTotal, botanu.CostTotalExact, botanu.CostIncrease,
+	botanu.EventDuration, botanu.EventCostTotal, botanu.EventCostTotalExact, botanu.EventCostIncrease,
 }
 
-// common are the attributes that all metrics have.
-var common = []string{botanu.Workflow, botanu.Environment, botanu.OutcomeStatus}
+// onAll are the attributes that all metrics have, and onSome those that some
+// have and no summary.
+var (
+	onAll  = []string{botanu.Workflow, botanu.Environment, botanu.OutcomeStatus}
+	onSome = []string{botanu.ModelProvider, botanu.ModelName, tokenType, string(overflow)}
+)
+
+// Unmarshal reads the configuration strictly.
+func (c *Config) Unmarshal(conf *confmap.Conf) error { return strict.Unmarshal(conf, c) }
 
 // Validate says for each wrong field what was wrong and what would be right.
 func (c *Config) Validate() error {
 	var errs []error
 	wrong := func(format string, args ...any) { errs = append(errs, fmt.Errorf(format, args...)) }
-	if c.DedupWindow < 0 {
-		wrong("dedup_window: %s is negative; take 0s to remember nothing", c.DedupWindow)
+	if c.DedupWindow != 0 && c.DedupWindow < time.Second {
+		wrong("dedup_window: %s is too short; take 1s or more, such as \"15m\", or 0s to remember nothing", c.DedupWindow)
 	}
 	m := &c.Metrics
 	if m.Temporality != cumulative && m.Temporality != delta {
@@ -89,17 +104,17 @@ func (c *Config) Validate() error {
 	if m.Interval < time.Second {
 		wrong("metrics::interval: %s is too short; take 1s or more", m.Interval)
 	}
-	if m.CardinalityLimit < 2 {
-		wrong("metrics::cardinality_limit: %d is too low; take 2 or more, of which one is for the rest", m.CardinalityLimit)
+	if m.CardinalityLimit < 2 || m.CardinalityLimit > cardinalityMost {
+		wrong("metrics::cardinality_limit: %d is out of range; take 2 to %d, of which one is for the rest", m.CardinalityLimit, cardinalityMost)
 	}
 	for i, key := range m.Dimensions {
 		switch {
 		case key == "":
 			wrong("metrics::dimensions::%d: an attribute's name is empty; remove it", i)
-		case slices.Contains(forbidden, key):
+		case slices.Contains(perRun, key):
 			wrong("metrics::dimensions::%d: %q differs from run to run, which makes a series of each; remove it, and find single runs in traces, logs or SQL", i, key)
-		case slices.Contains(common, key):
-			wrong("metrics::dimensions::%d: %q is on the metrics anyway; remove it", i, key)
+		case slices.Contains(onAll, key), slices.Contains(onSome, key):
+			wrong("metrics::dimensions::%d: %q is on the metrics that it is meant for; remove it", i, key)
 		case slices.Contains(m.Dimensions[:i], key):
 			wrong("metrics::dimensions::%d: %q stands there twice; remove one", i, key)
 		}
@@ -109,8 +124,8 @@ func (c *Config) Validate() error {
 		bounds []float64
 	}{{"cost_buckets", m.CostBuckets}, {"duration_buckets", m.DurationBuckets}} {
 		for i, v := range b.bounds {
-			if math.IsNaN(v) || math.IsInf(v, 0) {
-				wrong("metrics::%s::%d: %v is no bound; the last bucket has none anyway", b.name, i, v)
+			if math.IsNaN(v) || math.IsInf(v, 0) || v < 0 {
+				wrong("metrics::%s::%d: %v is no bound; give numbers of 0 and more, the last bucket has none anyway", b.name, i, v)
 			} else if i > 0 && v <= b.bounds[i-1] {
 				wrong("metrics::%s::%d: %v does not exceed the bound before it, %v; put them in order", b.name, i, v, b.bounds[i-1])
 			}

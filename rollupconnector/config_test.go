@@ -67,24 +67,66 @@ func TestConfig_Validate(t *testing.T) {
 		change func(*Config)
 		want   string
 	}{
-		{"negative window", func(c *Config) { c.DedupWindow = -1 }, "dedup_window: -1ns is negative; take 0s to remember nothing"},
+		{"negative window", func(c *Config) { c.DedupWindow = -1 }, `dedup_window: -1ns is too short; take 1s or more, such as "15m", or 0s to remember nothing`},
+		{"nanoseconds", func(c *Config) { c.DedupWindow = 15 }, `dedup_window: 15ns is too short; take 1s or more, such as "15m", or 0s to remember nothing`},
+		{"most", func(c *Config) { c.Metrics.CardinalityLimit = 1_000_001 }, "metrics::cardinality_limit: 1000001 is out of range; take 2 to 1000000, of which one is for the rest"},
+		{"negative bound", func(c *Config) { c.Metrics.CostBuckets = []float64{-1, 1} }, "metrics::cost_buckets::0: -1 is no bound; give numbers of 0 and more, the last bucket has none anyway"},
+		{"of some metrics", func(c *Config) { c.Metrics.Dimensions = []string{"gen_ai.request.model"} }, `metrics::dimensions::0: "gen_ai.request.model" is on the metrics that it is meant for; remove it`},
+		{"overflow", func(c *Config) { c.Metrics.Dimensions = []string{"otel.metric.overflow"} }, `metrics::dimensions::0: "otel.metric.overflow" is on the metrics that it is meant for; remove it`},
 		{"temporality", func(c *Config) { c.Metrics.Temporality = "Delta" }, `metrics::temporality: "Delta" is neither "cumulative" nor "delta"`},
 		{"interval", func(c *Config) { c.Metrics.Interval = time.Millisecond }, "metrics::interval: 1ms is too short; take 1s or more"},
-		{"limit", func(c *Config) { c.Metrics.CardinalityLimit = 1 }, "metrics::cardinality_limit: 1 is too low; take 2 or more, of which one is for the rest"},
+		{"limit", func(c *Config) { c.Metrics.CardinalityLimit = 1 }, "metrics::cardinality_limit: 1 is out of range; take 2 to 1000000, of which one is for the rest"},
 		{"empty dimension", func(c *Config) { c.Metrics.Dimensions = []string{""} }, "metrics::dimensions::0: an attribute's name is empty; remove it"},
 		{"run ID", func(c *Config) { c.Metrics.Dimensions = []string{"botanu.team", botanu.RunID} },
 			`metrics::dimensions::1: "botanu.run_id" differs from run to run, which makes a series of each; remove it, and find single runs in traces, logs or SQL`},
 		{"event ID", func(c *Config) { c.Metrics.Dimensions = []string{botanu.EventID} },
 			`metrics::dimensions::0: "botanu.event_id" differs from run to run, which makes a series of each; remove it, and find single runs in traces, logs or SQL`},
 		{"twice", func(c *Config) { c.Metrics.Dimensions = []string{"plan", "plan"} }, `metrics::dimensions::1: "plan" stands there twice; remove one`},
-		{"there anyway", func(c *Config) { c.Metrics.Dimensions = []string{botanu.Workflow} }, `metrics::dimensions::0: "botanu.workflow" is on the metrics anyway; remove it`},
+		{"there anyway", func(c *Config) { c.Metrics.Dimensions = []string{botanu.Workflow} }, `metrics::dimensions::0: "botanu.workflow" is on the metrics that it is meant for; remove it`},
 		{"order", func(c *Config) { c.Metrics.CostBuckets = []float64{1, 1} }, "metrics::cost_buckets::1: 1 does not exceed the bound before it, 1; put them in order"},
-		{"infinite", func(c *Config) { c.Metrics.DurationBuckets = []float64{1, math.Inf(1)} }, "metrics::duration_buckets::1: +Inf is no bound; the last bucket has none anyway"},
+		{"infinite", func(c *Config) { c.Metrics.DurationBuckets = []float64{1, math.Inf(1)} }, "metrics::duration_buckets::1: +Inf is no bound; give numbers of 0 and more, the last bucket has none anyway"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			config := createDefaultConfig().(*Config)
 			c.change(config)
 			require.EqualError(t, config.Validate(), c.want)
 		})
+	}
+}
+
+// TestConfig_perRun: what differs from run to run is no dimension (contract,
+// section 7).
+func TestConfig_perRun(t *testing.T) {
+	for _, key := range []string{
+		"botanu.run_id", "botanu.event_id", "botanu.parent_run_id", "botanu.root_run_id", "botanu.retry_of_run_id",
+		"botanu.run.part", "botanu.event.part", "botanu.run.start_time", "botanu.run.deadline_ts", "botanu.outcome.time",
+		"botanu.run.duration_ms", "botanu.run.cost.total", "botanu.run.cost.total_exact", "botanu.run.cost.increase_exact",
+		"botanu.event.duration_ms", "botanu.event.cost.total", "botanu.event.cost.total_exact", "botanu.event.cost.increase_exact",
+	} {
+		c := createDefaultConfig().(*Config)
+		c.Metrics.Dimensions = []string{key}
+		assert.ErrorContains(t, c.Validate(), "differs from run to run", key)
+	}
+}
+
+// TestConfig_limits: the least of each that is allowed.
+func TestConfig_limits(t *testing.T) {
+	config(t, map[string]any{"dedup_window": "1s", "metrics": map[string]any{"interval": "1s", "cardinality_limit": 2, "cost_buckets": []any{0, 1}, "duration_buckets": []any{}}})
+	config(t, map[string]any{"dedup_window": "0s", "metrics": map[string]any{"cardinality_limit": 1_000_000}})
+}
+
+// TestConfig_wrongTypes: a wrong key or value is named, with the fix.
+func TestConfig_wrongTypes(t *testing.T) {
+	for _, c := range []struct {
+		config map[string]any
+		want   string
+	}{
+		{map[string]any{"dedup": "5m"}, "dedup: there is no such key; did you mean metrics? The keys are dedup_window, metrics"},
+		{map[string]any{"metrics": map[string]any{"interval": "abc"}}, `metrics::interval: "abc" is no duration; give one such as "30s" or "5m"`},
+		{map[string]any{"metrics": map[string]any{"cost_buckets": 5}}, "metrics::cost_buckets: 5 is no list; give one such as [a, b]"},
+		{map[string]any{"metrics": map[string]any{"cost_buckets": []any{"much"}}}, `metrics::cost_buckets::0: "much" is no number; give one such as 0.25`},
+		{map[string]any{"metrics": map[string]any{"cost_bucket": []any{1}}}, "metrics::cost_bucket: there is no such key; did you mean cost_buckets?"},
+	} {
+		require.ErrorContains(t, confmap.NewFromStringMap(c.config).Unmarshal(createDefaultConfig()), c.want)
 	}
 }

@@ -3,12 +3,11 @@ package rollupconnector
 import (
 	"time"
 
+	"go.opentelemetry.io/collector/connector"
 	"go.opentelemetry.io/collector/pdata/pcommon"
 	"go.opentelemetry.io/collector/pdata/pmetric"
 	"go.opentelemetry.io/otel/attribute"
 	"go.opentelemetry.io/otel/sdk/metric/metricdata"
-
-	"github.com/runrollup/runrollupprocessor/rollupconnector/internal/metadata"
 )
 
 // scope is the instrumentation scope of the metrics.
@@ -16,7 +15,8 @@ const scope = "github.com/runrollup/runrollupprocessor/rollupconnector"
 
 // converter writes what the SDK has added up as pdata.
 type converter struct {
-	instance string // service.instance.id of this collector
+	service  string // service.name: two connectors' series must not be one, nor
+	instance string // two collectors', by service.instance.id
 	version  string
 	births   births
 
@@ -25,9 +25,9 @@ type converter struct {
 	overflowing int // metrics with a series for what is past the limit
 }
 
-func newConverter(collector pcommon.Resource, version string, now time.Time) converter {
-	c := converter{version: version, births: newBirths(now)}
-	if v, ok := collector.Attributes().Get("service.instance.id"); ok {
+func newConverter(set connector.Settings, now time.Time) converter {
+	c := converter{service: set.ID.String(), version: set.BuildInfo.Version, births: newBirths(now)}
+	if v, ok := set.Resource.Attributes().Get("service.instance.id"); ok {
 		c.instance = v.AsString()
 	}
 	return c
@@ -40,8 +40,8 @@ func (c *converter) metrics(collected *metricdata.ResourceMetrics, now time.Time
 	c.births.begin()
 	md := pmetric.NewMetrics()
 	rm := md.ResourceMetrics().AppendEmpty()
-	rm.Resource().Attributes().PutStr("service.name", metadata.Type.String())
-	if c.instance != "" { // two collectors' series must not be one
+	rm.Resource().Attributes().PutStr("service.name", c.service)
+	if c.instance != "" {
 		rm.Resource().Attributes().PutStr("service.instance.id", c.instance)
 	}
 	sm := rm.ScopeMetrics().AppendEmpty()
@@ -72,12 +72,14 @@ func (c *converter) metrics(collected *metricdata.ResourceMetrics, now time.Time
 	return md
 }
 
-// points are those to be written of a series.
-func (c *converter) points(f flush, metric string, t metricdata.Temporality, start time.Time, attributes attribute.Set) []point {
+// points are those to be written of a series. A delta one begins where the one
+// before it ended, to the nanosecond, as the SDK has it: whoever adds them up
+// takes nothing else.
+func (c *converter) points(f flush, metric string, t metricdata.Temporality, start, at time.Time, attributes attribute.Set) []point {
 	if t == metricdata.CumulativeTemporality {
 		return c.births.points(f, metric, attributes)
 	}
-	return []point{{start: pcommon.NewTimestampFromTime(start), at: f.at}}
+	return []point{{start: pcommon.NewTimestampFromTime(start), at: pcommon.NewTimestampFromTime(at)}}
 }
 
 func putSum[N int64 | float64](c *converter, f flush, m pmetric.Metric, data metricdata.Sum[N], set func(pmetric.NumberDataPoint, N)) (series int) {
@@ -88,7 +90,7 @@ func putSum[N int64 | float64](c *converter, f flush, m pmetric.Metric, data met
 	for i := range data.DataPoints {
 		p := &data.DataPoints[i]
 		overflows = overflows || p.Attributes.HasValue(overflow)
-		for _, s := range c.points(f, m.Name(), data.Temporality, p.StartTime, p.Attributes) {
+		for _, s := range c.points(f, m.Name(), data.Temporality, p.StartTime, p.Time, p.Attributes) {
 			to := sum.DataPoints().AppendEmpty()
 			putAttributes(to.Attributes(), p.Attributes)
 			to.SetStartTimestamp(s.start)
@@ -114,7 +116,7 @@ func putHistogram(c *converter, f flush, m pmetric.Metric, data metricdata.Histo
 	for i := range data.DataPoints {
 		p := &data.DataPoints[i]
 		overflows = overflows || p.Attributes.HasValue(overflow)
-		for _, s := range c.points(f, m.Name(), data.Temporality, p.StartTime, p.Attributes) {
+		for _, s := range c.points(f, m.Name(), data.Temporality, p.StartTime, p.Time, p.Attributes) {
 			to := histogram.DataPoints().AppendEmpty()
 			putAttributes(to.Attributes(), p.Attributes)
 			to.SetStartTimestamp(s.start)
@@ -151,12 +153,9 @@ func putAttributes(to pcommon.Map, from attribute.Set) {
 	to.EnsureCapacity(from.Len())
 	for iter := from.Iter(); iter.Next(); {
 		kv := iter.Attribute()
-		switch kv.Value.Type() {
-		case attribute.BOOL:
+		if kv.Value.Type() == attribute.BOOL { // otel.metric.overflow
 			to.PutBool(string(kv.Key), kv.Value.AsBool())
-		case attribute.INT64:
-			to.PutInt(string(kv.Key), kv.Value.AsInt64())
-		default:
+		} else {
 			to.PutStr(string(kv.Key), kv.Value.AsString())
 		}
 	}

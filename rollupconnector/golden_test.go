@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -41,7 +42,12 @@ func golden(t *testing.T, name string, lines [][]byte) {
 	}
 	want, err := os.ReadFile(file)
 	require.NoError(t, err)
-	assert.Equal(t, string(want), text.String())
+	got := strings.Split(text.String(), "\n")
+	for i, line := range strings.Split(string(want), "\n") {
+		require.Less(t, i, len(got), "%s is longer", file)
+		require.Equal(t, line, got[i], "%s:%d", file, i+1) // the first is enough
+	}
+	assert.Equal(t, len(want), text.Len(), "%s is shorter", file)
 }
 
 func marshal[T any](t *testing.T, all []T, with func(T) ([]byte, error)) [][]byte {

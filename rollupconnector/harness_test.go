@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
+	"go.opentelemetry.io/collector/component"
 	"go.opentelemetry.io/collector/component/componenttest"
 	"go.opentelemetry.io/collector/confmap"
 	"go.opentelemetry.io/collector/connector"
@@ -32,6 +33,7 @@ func settings(tel *componenttest.Telemetry) connector.Settings {
 		set.TelemetrySettings = tel.NewTelemetrySettings()
 		set.Resource = pcommon.NewResource()
 	}
+	set.ID = component.NewID(metadata.Type)
 	set.Resource.Attributes().PutStr("service.instance.id", "here")
 	set.BuildInfo.Version = "1.2.3"
 	return set
@@ -83,13 +85,13 @@ func (s *sink) taken() []pmetric.Metrics {
 func (*sink) Capabilities() consumer.Capabilities { return consumer.Capabilities{MutatesData: true} }
 
 func (s *sink) ConsumeMetrics(_ context.Context, md pmetric.Metrics) error {
+	own := pmetric.NewMetrics()
+	md.MoveTo(own) // as whoever may change what he is given, before he refuses it
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.err != nil {
 		return s.err
 	}
-	own := pmetric.NewMetrics()
-	md.MoveTo(own) // as whoever may change what he is given
 	s.flushes = append(s.flushes, own)
 	return nil
 }

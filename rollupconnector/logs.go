@@ -62,8 +62,11 @@ func putRecord(record plog.LogRecord, span ptrace.Span) {
 	record.SetEventName(span.Name())
 	record.SetTimestamp(span.EndTimestamp())
 	record.SetTraceID(span.TraceID())
-	record.SetSpanID(span.ParentSpanID()) // the root's: the summary is no place to look at
+	record.SetSpanID(span.ParentSpanID())             // the root's: the summary is no place to look at
+	record.SetSeverityNumber(plog.SeverityNumberInfo) // whatever the outcome: the telemetry is well
+	record.SetSeverityText("INFO")
 	span.Attributes().CopyTo(record.Attributes())
+	record.SetDroppedAttributesCount(span.DroppedAttributesCount())
 
 	body := record.Body().SetEmptyMap()
 	body.PutStr(bodySpanID, span.SpanID().String())

@@ -3,6 +3,7 @@ package rollupconnector
 import (
 	"context"
 	"errors"
+	"fmt"
 	"sync"
 	"time"
 
@@ -31,12 +32,15 @@ type toMetrics struct {
 	book   *book
 	reader *sdkmetric.ManualReader
 
-	stop    context.CancelFunc
-	stopped chan struct{}
+	delta   bool
+	stop    chan struct{}      // closed to end the loop
+	stopped chan struct{}      // closed when it has
+	abandon context.CancelFunc // ends a flush that is under way
 
 	mu      sync.Mutex // one flush at a time
 	convert converter
 	waiting waiting
+	lastErr error // of the last flush
 
 	// What gauges say; guarded by said.
 	said                         sync.Mutex
@@ -51,11 +55,12 @@ func newToMetrics(set connector.Settings, c *Config, next consumer.Metrics) (*to
 	}
 	t := &toMetrics{
 		interval: c.Metrics.Interval,
+		delta:    c.Metrics.Temporality == delta,
 		next:     next,
 		logger:   set.Logger,
 		seen:     newSeen(c.DedupWindow, rememberLimit),
 		reader:   sdkmetric.NewManualReader(sdkmetric.WithTemporalitySelector(temporality)),
-		convert:  newConverter(set.Resource, set.BuildInfo.Version, time.Now()),
+		convert:  newConverter(set, time.Now()),
 		waiting:  waiting{limit: waitingLimit},
 	}
 	provider := sdkmetric.NewMeterProvider(
@@ -142,16 +147,19 @@ func add(ctx context.Context, counter metric.Int64Counter, n int) {
 	}
 }
 
+// Start begins to flush.
 func (t *toMetrics) Start(context.Context, component.Host) error {
-	ctx, stop := context.WithCancel(context.Background()) // the one of Start ends with it
-	t.stop, t.stopped = stop, make(chan struct{})
+	ctx, abandon := context.WithCancel(context.Background()) // that of Start ends with it
+	stop, stopped := make(chan struct{}), make(chan struct{})
+	t.abandon, t.stop, t.stopped = abandon, stop, stopped
 	go func() {
-		defer close(t.stopped)
+		defer close(stopped)
 		ticker := time.NewTicker(t.interval)
 		defer ticker.Stop()
 		for {
 			select {
-			case <-ctx.Done():
+			case <-stop:
+				_ = t.flush(ctx, true) // the error is kept for Shutdown
 				return
 			case <-ticker.C:
 				_ = t.flush(ctx, false) // logged, and told again
@@ -162,19 +170,22 @@ func (t *toMetrics) Start(context.Context, component.Host) error {
 }
 
 // Shutdown flushes what there is. Pipelines stop from their receivers on, so
-// all summaries have come, and the next component still runs.
+// all summaries have come, and the next component still runs. A flush that is
+// under way is let go on: to cancel it would leave open whether it was taken.
 func (t *toMetrics) Shutdown(ctx context.Context) error {
 	defer t.metrics.builder.Shutdown()
 	if t.stop == nil {
 		return nil
 	}
-	t.stop()
+	close(t.stop)
+	t.stop = nil
+	defer t.abandon()
 	select {
 	case <-t.stopped:
+		return t.lastErr
 	case <-ctx.Done(): // the next component hangs
-		return ctx.Err()
+		return fmt.Errorf("flush the metrics of runs: %w", ctx.Err())
 	}
-	return t.flush(ctx, true)
 }
 
 // flush hands on what has been added up. What the next component refuses comes
@@ -188,8 +199,11 @@ func (t *toMetrics) flush(ctx context.Context, last bool) error {
 		t.logger.Error("The metrics of runs could not be collected.", zap.Error(err))
 		return err
 	}
-	md := t.convert.metrics(&collected, time.Now(), last)
-	err := t.send(ctx, md)
+	err := t.send(ctx, t.convert.metrics(&collected, time.Now(), last))
+	if last {
+		t.lastErr = err
+		t.lose(ctx, t.waiting.points) // there is no next
+	}
 	t.said.Lock()
 	t.series, t.overflowing, t.pending = t.convert.series, t.convert.overflowing, t.waiting.points
 	t.said.Unlock()
@@ -203,7 +217,7 @@ func (t *toMetrics) send(ctx context.Context, md pmetric.Metrics) error {
 		t.waiting.first().CopyTo(old) // the next component may change it
 		err := t.hand(ctx, old)
 		if refusedForNow(err) {
-			t.keep(ctx, deltas(md))
+			t.keep(ctx, t.deltas(md))
 			return err
 		}
 		if err != nil {
@@ -214,7 +228,7 @@ func (t *toMetrics) send(ctx context.Context, md pmetric.Metrics) error {
 	if md.DataPointCount() == 0 {
 		return nil
 	}
-	kept := deltas(md)
+	kept := t.deltas(md) // before it is handed over
 	err := t.hand(ctx, md)
 	switch {
 	case err == nil:
@@ -234,7 +248,7 @@ func (t *toMetrics) hand(ctx context.Context, md pmetric.Metrics) error {
 	}
 	t.metrics.builder.ConnectorRunRollupFlushFailures.Add(ctx, 1)
 	if refusedForNow(err) {
-		t.logger.Warn("The next component refused metrics for now; they are sent again with the next flush.", zap.Error(err))
+		t.logger.Warn("The next component refused metrics for now.", zap.Error(err))
 	} else {
 		t.logger.Error("The next component rejected metrics for good.", zap.Error(err))
 	}
@@ -242,6 +256,31 @@ func (t *toMetrics) hand(ctx context.Context, md pmetric.Metrics) error {
 }
 
 func refusedForNow(err error) bool { return err != nil && !consumererror.IsPermanent(err) }
+
+// deltas is a copy of the delta metrics among some.
+func (t *toMetrics) deltas(md pmetric.Metrics) pmetric.Metrics {
+	only := pmetric.NewMetrics()
+	if t.delta {
+		md.CopyTo(only)
+		for _, rm := range only.ResourceMetrics().All() {
+			for _, sm := range rm.ScopeMetrics().All() {
+				sm.Metrics().RemoveIf(func(m pmetric.Metric) bool { return !isDelta(m) })
+			}
+		}
+	}
+	return only
+}
+
+func isDelta(m pmetric.Metric) bool {
+	switch m.Type() {
+	case pmetric.MetricTypeSum:
+		return m.Sum().AggregationTemporality() == pmetric.AggregationTemporalityDelta
+	case pmetric.MetricTypeHistogram:
+		return m.Histogram().AggregationTemporality() == pmetric.AggregationTemporalityDelta
+	default:
+		return false
+	}
+}
 
 // keep keeps delta metrics for the next flush.
 func (t *toMetrics) keep(ctx context.Context, md pmetric.Metrics) {

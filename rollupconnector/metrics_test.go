@@ -2,22 +2,29 @@ package rollupconnector
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"maps"
+	"math"
 	"math/rand/v2"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
+	"unsafe"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+	"go.opentelemetry.io/collector/component"
 	"go.opentelemetry.io/collector/component/componenttest"
+	"go.opentelemetry.io/collector/consumer"
 	"go.opentelemetry.io/collector/consumer/consumererror"
 	"go.opentelemetry.io/collector/pdata/pmetric"
 	"go.opentelemetry.io/collector/pdata/ptrace"
 	"go.opentelemetry.io/otel/attribute"
+	sdkmetric "go.opentelemetry.io/otel/sdk/metric"
 	"go.opentelemetry.io/otel/sdk/metric/metricdata"
 	"go.opentelemetry.io/otel/sdk/metric/metricdata/metricdatatest"
 
@@ -121,6 +128,19 @@ func TestMetrics_instruments(t *testing.T) {
 	}, got)
 }
 
+// runsPoints are the points of botanu.runs: value, start and time after begin.
+func runsPoints(md pmetric.Metrics, begin time.Time) []string {
+	var points []string
+	for _, m := range metricsOf(md) {
+		if m.Name() == "botanu.runs" {
+			for _, p := range m.Sum().DataPoints().All() {
+				points = append(points, fmt.Sprintf("%d from %s to %s", p.IntValue(), p.StartTimestamp().AsTime().Sub(begin), p.Timestamp().AsTime().Sub(begin)))
+			}
+		}
+	}
+	return points
+}
+
 // TestMetrics_newSeriesBeginsWithZero: a workflow with one run in ten minutes
 // shows its cost to a backend that tells an increase from two points.
 func TestMetrics_newSeriesBeginsWithZero(t *testing.T) {
@@ -131,17 +151,7 @@ func TestMetrics_newSeriesBeginsWithZero(t *testing.T) {
 		pass(20 * time.Second)
 		assert.Empty(t, next.taken(), "nothing to tell")
 		consume(t, c, runSummary(1, 0, nil, model{name: "m", cost: "1"}))
-		runs := func(i int) []string {
-			var points []string
-			for _, m := range metricsOf(next.taken()[i]) {
-				if m.Name() == "botanu.runs" {
-					for _, p := range m.Sum().DataPoints().All() {
-						points = append(points, fmt.Sprintf("%d from %s to %s", p.IntValue(), p.StartTimestamp().AsTime().Sub(begin), p.Timestamp().AsTime().Sub(begin)))
-					}
-				}
-			}
-			return points
-		}
+		runs := func(i int) []string { return runsPoints(next.taken()[i], begin) }
 		pass(11 * time.Second)
 		require.Len(t, next.taken(), 1)
 		assert.Equal(t, []string{"0 from 15s to 30s"}, runs(0))
@@ -161,19 +171,49 @@ func TestMetrics_refusedCumulative(t *testing.T) {
 		tel := componenttest.NewTelemetry()
 		next := &sink{err: errRefused}
 		c := start(t, settings(tel), nil, next)
+		begin := time.Now()
 		consume(t, c, runSummary(1, 0, nil))
 		pass(35 * time.Second)
 		next.refuse(nil)
 		pass(30 * time.Second)
 		require.Len(t, next.taken(), 2)
-		zero := &sink{flushes: next.taken()[:1]}
-		for name, v := range zero.series() {
-			assert.Zero(t, v, name)
-		}
+		assert.Equal(t, []string{"0 from 0s to 0s", "1 from 0s to 45s"}, runsPoints(next.taken()[0], begin))
+		assert.Equal(t, []string{"1 from 0s to 1m0s"}, runsPoints(next.taken()[1], begin))
 		metadatatest.AssertEqualConnectorRunRollupFlushFailures(t, tel, []metricdata.DataPoint[int64]{{Value: 2}}, metricdatatest.IgnoreTimestamp())
 		stop(t, c)
 		assert.Equal(t, told(t, nil, runSummary(1, 0, nil)), next.series())
 	})
+}
+
+// TestMetrics_refusingSibling: of two exporters of the pipeline of metrics one
+// refuses for long, and the error is told of both. The other, which is scraped
+// and sees the last point alone, has the 0 and then the value.
+func TestMetrics_refusingSibling(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		scraped := &sink{}
+		c := start(t, settings(nil), nil, both{scraped, &sink{err: errRefused}})
+		begin := time.Now()
+		consume(t, c, runSummary(1, 0, nil))
+		pass(46 * time.Second)
+		var last []string
+		for _, md := range scraped.taken() {
+			points := runsPoints(md, begin)
+			last = append(last, points[len(points)-1])
+		}
+		assert.Equal(t, []string{"0 from 0s to 15s", "1 from 0s to 30s", "1 from 0s to 45s"}, last)
+		require.ErrorIs(t, c.Shutdown(t.Context()), errRefused)
+	})
+}
+
+// both is a pipeline with two exporters.
+type both [2]*sink
+
+func (b both) Capabilities() consumer.Capabilities { return b[0].Capabilities() }
+
+func (b both) ConsumeMetrics(ctx context.Context, md pmetric.Metrics) error {
+	own := pmetric.NewMetrics()
+	md.CopyTo(own)
+	return errors.Join(b[0].ConsumeMetrics(ctx, own), b[1].ConsumeMetrics(ctx, md))
 }
 
 // TestMetrics_refusedDelta: what was refused for now comes with the next flush,
@@ -253,7 +293,7 @@ func TestMetrics_noIDs(t *testing.T) {
 			assert.NotContains(t, string(text), id)
 		}
 		assert.Contains(t, string(text), `{"key":"botanu.customer_id","value":{"stringValue":"acme"}}`)
-		assert.Contains(t, string(text), `{"key":"plan","value":{"intValue":"3"}}`)
+		assert.Contains(t, string(text), `{"key":"plan","value":{"stringValue":"3"}}`, "what is 3 here and \"3\" there is one series")
 	}
 }
 
@@ -296,8 +336,23 @@ func TestMetrics_repeats(t *testing.T) {
 	})
 }
 
-// TestSeen: the window begins with the first sighting; the limit makes it
-// shorter, and says so.
+// TestMetrics_repeatsForLong: what is sent again each minute, because another
+// exporter of the pipeline refuses it, counts once however long that goes on.
+func TestMetrics_repeatsForLong(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		next := &sink{}
+		c := start(t, settings(nil), nil, next)
+		for range 60 {
+			consume(t, c, runSummary(1, 0, nil))
+			pass(time.Minute)
+		}
+		stop(t, c)
+		assert.Equal(t, told(t, nil, runSummary(1, 0, nil)), next.series())
+	})
+}
+
+// TestSeen: the window begins anew with each time; the limit makes it shorter,
+// and says so.
 func TestSeen(t *testing.T) {
 	now := time.Unix(0, 0)
 	id := func(n int) identity { return identity{part: uint64(n)} }
@@ -305,23 +360,28 @@ func TestSeen(t *testing.T) {
 	is := func(n int, at time.Duration, again bool, early int) {
 		t.Helper()
 		gotAgain, gotEarly := s.again(id(n), now.Add(at))
-		assert.Equal(t, again, gotAgain)
-		assert.Equal(t, early, gotEarly)
+		assert.Equal(t, again, gotAgain, "%d at %d", n, at)
+		assert.Equal(t, early, gotEarly, "%d at %d", n, at)
 	}
 	is(1, 0, false, 0)
 	is(1, 9, true, 0)
-	is(1, 10, false, 0)
-	is(2, 11, false, 0)
-	is(3, 11, false, 0)
-	is(4, 12, false, 1)
+	is(1, 18, true, 0)
+	is(1, 28, false, 0) // not seen for as long as the window
+	is(2, 30, false, 0)
+	is(3, 31, false, 0)
+	is(1, 32, true, 0)
+	is(4, 33, false, 1) // 2 is the one not seen for longest
 	assert.Equal(t, 3, s.len())
-	is(1, 12, false, 1)
-	is(4, 21, true, 0)
-	assert.Equal(t, 2, s.len(), "4 and the second 1")
+	is(2, 33, false, 1) // and then 3
+	is(1, 41, true, 0)
+	is(4, 42, true, 0)
+	is(3, 43, false, 0) // 2 has expired
+	assert.Equal(t, 3, s.len())
 
 	s = newSeen(time.Hour, 100)
 	for i := range 10_000 {
 		s.again(id(i), now)
+		s.again(id(i/2), now.Add(time.Duration(i)))
 	}
 	assert.Equal(t, 100, s.len())
 	assert.LessOrEqual(t, len(s.queue), 300, "what is forgotten is freed")
@@ -335,33 +395,216 @@ func TestSeen(t *testing.T) {
 	assert.NotEqual(t, identity{run: true, part: 1}, identity{part: 1}, "a run's part is none of an event")
 }
 
+// TestSeen_law: the same as a map of all that has been seen, without its memory.
+func TestSeen_law(t *testing.T) {
+	for seed := range uint64(200) {
+		r := rand.New(rand.NewPCG(seed, 3))
+		s, last := newSeen(20, 1000), map[int]int{}
+		for now := range 500 {
+			n := r.IntN(30)
+			at, known := last[n]
+			want := known && now-at < 20
+			got, early := s.again(identity{part: uint64(n)}, time.Unix(0, int64(now)))
+			require.Equal(t, want, got, "seed %d, %d at %d", seed, n, now)
+			require.Zero(t, early)
+			last[n] = now
+		}
+		require.Len(t, s.queue[s.head:], s.len(), "one place each")
+	}
+}
+
 // TestMetrics_badInput: what cannot be read is counted, and the rest counts.
 func TestMetrics_badInput(t *testing.T) {
 	tel := componenttest.NewTelemetry()
 	next := &sink{}
-	c := start(t, settings(tel), nil, next)
+	c := start(t, settings(tel), map[string]any{"metrics": map[string]any{"dimensions": []any{"plan"}}}, next)
 	long := strings.Repeat("é", 200)
+	keys := &botanu.UsageIncrease
+	timeless := runSummary(7, 0, map[string]any{botanu.CostTotalExact: "-5", botanu.OutcomeStatus: "", botanu.Workflow: "timeless"})
+	timeless.ResourceSpans().At(0).ScopeSpans().At(0).Spans().At(0).SetStartTimestamp(0)
+	backwards := runSummary(8, 0, map[string]any{botanu.CostTotalExact: nil, botanu.Workflow: int64(3), botanu.Environment: nil, "plan": ""})
+	backwards.ResourceSpans().At(0).ScopeSpans().At(0).Spans().At(0).SetEndTimestamp(1)
 	consume(t, c,
 		runSummary(1, 0, map[string]any{botanu.Part: nil}), runSummary(2, 0, map[string]any{botanu.Part: "xyz"}),
 		runSummary(3, 0, map[string]any{botanu.Revision: nil}), runSummary(4, -1, nil), runSummary(5, 0, map[string]any{botanu.Revision: "0"}),
 		eventSummary(1, 0, map[string]any{botanu.EventPart: "12345678123456789"}),
-		runSummary(6, 0, map[string]any{botanu.Workflow: "a\xffb", botanu.CostTotalExact: "much", botanu.OutcomeValueAmount: "1", botanu.Environment: long},
-			model{name: "m", calls: 1, otherValues: map[string]any{botanu.UsageIncrease.Output: int64(2e15), botanu.UsageIncrease.CacheWrite: 1.5, botanu.UsageIncrease.CostExact: "NaN"}}),
+		runSummary(6, 0, map[string]any{botanu.Workflow: "a\xffb", botanu.CostTotalExact: "much", botanu.OutcomeValueAmount: "1", botanu.Environment: long, "plan": long + long},
+			model{name: "m", calls: 1, otherValues: map[string]any{keys.Output: int64(2e12), keys.InputUncached: int64(-2e12), keys.CacheWrite: 1.5, keys.CostExact: "NaN"}}),
+		timeless, backwards, // two bad values each
 	)
+	for i, amount := range []float64{math.NaN(), math.Inf(1), math.Inf(-1), 1e13} {
+		consume(t, c, runSummary(uint64(10+i), 3, nil), runSummary(uint64(10+i), 0, map[string]any{botanu.OutcomeValueAmount: amount, botanu.CostTotalExact: nil, botanu.Workflow: "amounts"}))
+	}
 	stop(t, c)
 	want := []metricdata.DataPoint[int64]{
 		{Value: 6, Attributes: attribute.NewSet(attribute.String("reason", "part"))},
-		{Value: 5, Attributes: attribute.NewSet(attribute.String("reason", "value"))},
+		{Value: 6 + 2 + 2 + 4, Attributes: attribute.NewSet(attribute.String("reason", "value"))},
 	}
 	metadatatest.AssertEqualConnectorRunRollupInvalidInput(t, tel, want, metricdatatest.IgnoreTimestamp())
-	common := "map[botanu.environment:" + strings.Repeat("é", 128) + " botanu.outcome.status:success "
-	got := next.series()
-	assert.Equal(t, []string{
-		"botanu.llm.calls" + common + "botanu.workflow:ab gen_ai.provider.name:acme gen_ai.request.model:m]",
-		"botanu.run.duration" + common + "botanu.workflow:ab]",
-		"botanu.runs" + common + "botanu.run.completion:root_ended botanu.workflow:ab]",
-		"sum of botanu.run.duration" + common + "botanu.workflow:ab]",
-	}, slices.Sorted(maps.Keys(got)))
+	cut := strings.Repeat("é", 128)
+	common := "map[botanu.environment:" + cut + " botanu.outcome.status:success "
+	names := []string{
+		"botanu.llm.calls" + common + "botanu.workflow:ab gen_ai.provider.name:acme gen_ai.request.model:m plan:" + cut + "]",
+		"botanu.run.duration" + common + "botanu.workflow:ab plan:" + cut + "]",
+		"botanu.run.durationmap[" + success + " botanu.workflow:amounts]",
+		"botanu.runs" + common + "botanu.run.completion:root_ended botanu.workflow:ab plan:" + cut + "]",
+		"botanu.runsmap[" + success + " botanu.run.completion:root_ended botanu.workflow:amounts]",
+		"botanu.runsmap[botanu.environment:prod botanu.outcome.status:unset botanu.run.completion:root_ended botanu.workflow:timeless]",
+		"botanu.runsmap[botanu.outcome.status:success botanu.run.completion:root_ended]",
+		"sum of botanu.run.duration" + common + "botanu.workflow:ab plan:" + cut + "]",
+		"sum of botanu.run.durationmap[" + success + " botanu.workflow:amounts]",
+	}
+	assert.ElementsMatch(t, names, slices.Collect(maps.Keys(next.series())))
+}
+
+// TestLabel_freesTheRest: 256 bytes of a text do not keep the megabyte alive
+// that they were cut from.
+func TestLabel_freesTheRest(t *testing.T) {
+	text := strings.Repeat("x", 1<<20)
+	kv := label("k", text)
+	assert.Equal(t, text[:textLimit], kv.Value.AsString())
+	assert.NotSame(t, unsafe.StringData(text), unsafe.StringData(kv.Value.AsString()))
+	same := label("k", text[:textLimit])
+	assert.Same(t, unsafe.StringData(text), unsafe.StringData(same.Value.AsString()), "what is short enough is not copied")
+}
+
+// TestMetrics_sumsHoldTheirRange: forged summaries cannot make a sum go over
+// what an integer holds, and so below 0.
+func TestMetrics_sumsHoldTheirRange(t *testing.T) {
+	var c counts
+	reader := sdkmetric.NewManualReader()
+	b, err := newBook(sdkmetric.NewMeterProvider(sdkmetric.WithReader(reader)).Meter("m"), &MetricsConfig{})
+	require.NoError(t, err)
+	c.up, c.down = b.calls.up, b.calls.down
+	of := b.labels.of(&list{})
+	assert.True(t, c.add(most-1, of))
+	assert.True(t, c.add(-1, of))
+	assert.False(t, c.add(1, of))
+	assert.False(t, c.add(math.MaxInt64-most-10, of))
+	assert.True(t, c.add(0, of))
+
+	span := runSummary(1, 0, nil, model{name: "m", calls: 1, input: 1}).ResourceSpans().At(0).ScopeSpans().At(0).Spans().At(0)
+	assert.Zero(t, b.add(span, 0))
+	b.calls.added.Store(most)
+	assert.Equal(t, 1, b.add(span, 0), "the calls, and the tokens count")
+}
+
+// TestMetrics_otherSpanEvents: the notes of explain bear a model as well, and
+// are no usage; a run that took no time took 0 seconds.
+func TestMetrics_otherSpanEvents(t *testing.T) {
+	td := runSummary(1, 0, nil, model{name: "m", calls: 1})
+	span := td.ResourceSpans().At(0).ScopeSpans().At(0).Spans().At(0)
+	span.Events().At(0).SetName(botanu.CallNote)
+	span.SetEndTimestamp(span.StartTimestamp())
+	got := told(t, nil, td)
+	assert.Equal(t, 1.0, got["botanu.run.durationmap["+success+" botanu.workflow:refund]"])
+	assert.Zero(t, got["sum of botanu.run.durationmap["+success+" botanu.workflow:refund]"])
+	for name := range got {
+		assert.NotContains(t, name, "botanu.llm")
+	}
+	span.SetEndTimestamp(span.StartTimestamp() + 1_500_000_000)
+	assert.Equal(t, 1.5, told(t, nil, td)["sum of botanu.run.durationmap["+success+" botanu.workflow:refund]"])
+}
+
+// TestMetrics_atOnce: summaries, flushes, refusals and what the connector says of
+// itself, all at once, lose and double nothing.
+func TestMetrics_atOnce(t *testing.T) {
+	for _, temporality := range []string{cumulative, delta} {
+		tel := componenttest.NewTelemetry()
+		next := &sink{}
+		c := start(t, settings(tel), map[string]any{"metrics": map[string]any{"temporality": temporality, "cardinality_limit": 5}}, next)
+		var senders, others sync.WaitGroup
+		done := make(chan struct{})
+		others.Go(func() {
+			for i := 0; ; i++ {
+				select {
+				case <-done:
+					return
+				default:
+					next.refuse([]error{nil, nil, errRefused}[i%3])
+					_ = c.flush(context.Background(), false)
+					_, _ = tel.GetMetric("otelcol_connector_run_rollup_remembered")
+				}
+			}
+		})
+		for sender := range uint64(4) {
+			senders.Go(func() {
+				for i := range uint64(150) { // half of them as the next sender's, too
+					assert.NoError(t, c.ConsumeTraces(context.Background(), runSummary(sender*75+i, 0, map[string]any{botanu.Workflow: fmt.Sprint(i % 9)})))
+				}
+			})
+		}
+		senders.Wait()
+		close(done)
+		others.Wait()
+		next.refuse(nil)
+		stop(t, c)
+		stop(t, c) // twice does nothing
+		runs := 0.0
+		for name, v := range next.series() {
+			if strings.HasPrefix(name, "botanu.runsmap") {
+				runs += v
+			}
+		}
+		assert.Equal(t, 375.0, runs, temporality)
+	}
+}
+
+// TestTelemetry_metrics: what a connector of metrics says of itself.
+func TestTelemetry_metrics(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		tel := componenttest.NewTelemetry()
+		c := start(t, settings(tel), map[string]any{"metrics": map[string]any{"cardinality_limit": 2}}, &sink{})
+		c.seen.limit = 2
+		consume(t, c, runSummary(1, 0, nil), runSummary(2, 0, map[string]any{botanu.Workflow: "another"}), runSummary(3, 1, nil), runSummary(4, 1, nil), eventSummary(4, 0, nil))
+		n := func(v int64) []metricdata.DataPoint[int64] { return []metricdata.DataPoint[int64]{{Value: v}} }
+		metadatatest.AssertEqualConnectorRunRollupForgottenEarly(t, tel, n(3), metricdatatest.IgnoreTimestamp())
+		metadatatest.AssertEqualConnectorRunRollupRemembered(t, tel, n(2), metricdatatest.IgnoreTimestamp())
+		metadatatest.AssertEqualConnectorRunRollupRememberedLimit(t, tel, n(2), metricdatatest.IgnoreTimestamp())
+		of := func(summary string, revised bool, v int64) metricdata.DataPoint[int64] {
+			return metricdata.DataPoint[int64]{Value: v, Attributes: attribute.NewSet(
+				attribute.String("signal", "metrics"), attribute.String("summary", summary), attribute.Bool("revised", revised))}
+		}
+		metadatatest.AssertEqualConnectorRunRollupSummaries(t, tel, []metricdata.DataPoint[int64]{of("run", false, 2), of("run", true, 2), of("event", false, 1)}, metricdatatest.IgnoreTimestamp())
+		for range 2 { // as many after the second flush
+			pass(16 * time.Second)
+			metadatatest.AssertEqualConnectorRunRollupSeries(t, tel, n(8), metricdatatest.IgnoreTimestamp())
+			metadatatest.AssertEqualConnectorRunRollupMetricsOverflowing(t, tel, n(3), metricdatatest.IgnoreTimestamp())
+		}
+		assert.False(t, c.Capabilities().MutatesData)
+		stop(t, c)
+		_, err := tel.GetMetric("otelcol_connector_run_rollup_series")
+		require.Error(t, err, "a connector that has stopped says nothing")
+	})
+}
+
+// TestConvert_deltasJoin: a delta point begins where the one before it ended, or
+// whoever adds them up drops it.
+func TestConvert_deltasJoin(t *testing.T) {
+	c := newConverter(settings(nil), time.Unix(0, 0))
+	collected := func(start, at int64) *metricdata.ResourceMetrics {
+		return &metricdata.ResourceMetrics{ScopeMetrics: []metricdata.ScopeMetrics{{Metrics: []metricdata.Metrics{{Name: "m", Data: metricdata.Sum[int64]{
+			Temporality: metricdata.DeltaTemporality,
+			DataPoints:  []metricdata.DataPoint[int64]{{StartTime: time.Unix(start, 0), Time: time.Unix(at, 0), Value: 1}},
+		}}}}}}
+	}
+	for _, flush := range [][2]int64{{1, 5}, {5, 9}} {
+		p := metricsOf(c.metrics(collected(flush[0], flush[1]), time.Unix(flush[1]+1, 0), false))[0].Sum().DataPoints().At(0)
+		assert.Equal(t, flush[0], p.StartTimestamp().AsTime().Unix())
+		assert.Equal(t, flush[1], p.Timestamp().AsTime().Unix())
+	}
+}
+
+// TestMetrics_namedConnector: two connectors of one collector are two writers.
+func TestMetrics_namedConnector(t *testing.T) {
+	next := &sink{}
+	set := settings(nil)
+	set.ID = component.MustNewIDWithName("run_rollup", "team")
+	c := start(t, set, nil, next)
+	consume(t, c, runSummary(1, 0, nil))
+	stop(t, c)
+	assert.Equal(t, map[string]any{"service.name": "run_rollup/team", "service.instance.id": "here"},
+		next.taken()[0].ResourceMetrics().At(0).Resource().Attributes().AsRaw())
 }
 
 // TestMetrics_law: in which order summaries come, how often and in which
@@ -405,21 +648,93 @@ func TestMetrics_law(t *testing.T) {
 }
 
 // TestMetrics_shutdown: one that was never started, or whose next component
-// hangs, ends all the same.
+// hangs, in a flush of the interval or in the last, ends all the same.
 func TestMetrics_shutdown(t *testing.T) {
 	c, err := newToMetrics(settings(nil), config(t, nil), &sink{})
 	require.NoError(t, err)
 	require.NoError(t, c.Shutdown(t.Context()))
 
+	for _, after := range []time.Duration{16 * time.Second, time.Second} {
+		synctest.Test(t, func(t *testing.T) {
+			hangs := &hanging{release: make(chan struct{})}
+			c := start(t, settings(nil), nil, hangs)
+			consume(t, c, runSummary(1, 0, nil))
+			pass(after)
+			ctx, cancel := context.WithTimeout(context.Background(), time.Second)
+			defer cancel()
+			require.ErrorIs(t, c.Shutdown(ctx), context.DeadlineExceeded)
+			close(hangs.release)
+		})
+	}
+}
+
+// TestMetrics_shutdownWaits: a flush under way is not cancelled, for its answer
+// says whether it was taken.
+func TestMetrics_shutdownWaits(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		hangs := &hanging{release: make(chan struct{})}
-		c := start(t, settings(nil), nil, hangs)
+		slow := &slowly{}
+		c := start(t, settings(nil), map[string]any{"metrics": map[string]any{"temporality": "delta"}}, slow)
 		consume(t, c, runSummary(1, 0, nil))
 		pass(16 * time.Second)
-		ctx, cancel := context.WithTimeout(context.Background(), time.Second)
-		defer cancel()
-		require.ErrorIs(t, c.Shutdown(ctx), context.DeadlineExceeded)
-		close(hangs.release)
+		stop(t, c)
+		assert.Equal(t, told(t, nil, runSummary(1, 0, nil)), slow.series())
+	})
+}
+
+// slowly takes what it is given, and answers a minute later that it has, unless
+// it is told that nobody waits.
+type slowly struct{ sink }
+
+func (s *slowly) ConsumeMetrics(ctx context.Context, md pmetric.Metrics) error {
+	if err := s.sink.ConsumeMetrics(ctx, md); err != nil {
+		return err
+	}
+	select {
+	case <-ctx.Done():
+		return ctx.Err()
+	case <-time.After(time.Minute):
+		return nil
+	}
+}
+
+// TestMetrics_lastFlushRefused: there is no next, so what is lost is counted.
+func TestMetrics_lastFlushRefused(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		tel := componenttest.NewTelemetry()
+		next := &sink{err: errRefused}
+		c := start(t, settings(tel), map[string]any{"metrics": map[string]any{"temporality": "delta"}}, next)
+		consume(t, c, runSummary(1, 0, nil))
+		pass(16 * time.Second)
+		consume(t, c, runSummary(2, 0, nil))
+		require.ErrorIs(t, c.Shutdown(t.Context()), errRefused)
+		metadatatest.AssertEqualConnectorRunRollupPointsLost(t, tel, []metricdata.DataPoint[int64]{{Value: 6}}, metricdatatest.IgnoreTimestamp())
+	})
+}
+
+// TestMetrics_waitingIsRejected: what waited is rejected for good, and what came
+// since goes on; too much that waits is let go, oldest first. Both are counted.
+func TestMetrics_waitingIsRejected(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		tel := componenttest.NewTelemetry()
+		next := &sink{err: errRefused}
+		c := start(t, settings(tel), map[string]any{"metrics": map[string]any{"temporality": "delta"}}, next)
+		c.waiting.limit = 7
+		lost := func(n int64) {
+			t.Helper()
+			metadatatest.AssertEqualConnectorRunRollupPointsLost(t, tel, []metricdata.DataPoint[int64]{{Value: n}}, metricdatatest.IgnoreTimestamp())
+		}
+		for part := range uint64(3) { // three points each
+			consume(t, c, runSummary(part, 0, nil))
+			pass(15 * time.Second)
+		}
+		lost(3)
+		next.refuse(consumererror.NewPermanent(errRefused))
+		pass(15 * time.Second)
+		lost(9)
+		next.refuse(nil)
+		consume(t, c, runSummary(9, 0, nil))
+		stop(t, c)
+		assert.Equal(t, told(t, nil, runSummary(9, 0, nil)), next.series())
 	})
 }
 

@@ -1,10 +1,10 @@
 package rollupconnector
 
 import (
-	"math"
 	"strings"
 
 	"go.opentelemetry.io/collector/pdata/pcommon"
+	"go.opentelemetry.io/collector/pdata/ptrace"
 	"go.opentelemetry.io/otel/attribute"
 
 	"github.com/runrollup/runrollupprocessor/internal/botanu"
@@ -34,47 +34,46 @@ func (r *reader) common(dimensions []string) *list {
 }
 
 // textLimit bounds the bytes of an attribute's value, as metrics are held for
-// long. The processor's own identities are shorter.
+// long. The processor's own identities are no longer.
 const textLimit = 256
 
 // text is an attribute that is a text; not valid where there is none.
 func (r *reader) text(key string) attribute.KeyValue {
-	if v, ok := r.attributes.Get(key); ok && v.Type() == pcommon.ValueTypeStr && v.Str() != "" {
-		return attribute.String(key, cut(v.Str()))
-	}
-	return attribute.KeyValue{}
-}
-
-// any is an attribute of any type.
-func (r *reader) any(key string) attribute.KeyValue {
 	v, ok := r.attributes.Get(key)
 	if !ok {
 		return attribute.KeyValue{}
 	}
-	switch v.Type() {
-	case pcommon.ValueTypeEmpty:
+	if v.Type() != pcommon.ValueTypeStr {
+		r.bad++
 		return attribute.KeyValue{}
-	case pcommon.ValueTypeInt:
-		return attribute.Int64(key, v.Int())
-	case pcommon.ValueTypeBool:
-		return attribute.Bool(key, v.Bool())
-	default: // a list as its JSON; a double too, for a NaN would be a new series each time
-		return attribute.String(key, cut(v.AsString()))
 	}
+	return label(key, v.Str())
 }
 
-// cut is a text of at most textLimit bytes and of whole characters, which
-// every exporter can write.
-func cut(text string) string {
-	if len(text) > textLimit {
-		text = text[:textLimit]
+// any is an attribute of any type, as a text: what is 3 on one summary and "3"
+// on another would be two series here, which backends make one of.
+func (r *reader) any(key string) attribute.KeyValue {
+	if v, ok := r.attributes.Get(key); ok {
+		return label(key, v.AsString())
 	}
-	return strings.ToValidUTF8(text, "")
+	return attribute.KeyValue{}
 }
 
-// absurd is more than any number of calls or tokens: sums of such could
-// overflow.
-const absurd = 1e15
+// label is an attribute of a metric: of whole characters, which every exporter
+// can write, and not too long. Not valid where nothing is left.
+func label(key, value string) attribute.KeyValue {
+	if len(value) > textLimit {
+		value = strings.Clone(value[:textLimit]) // a part would keep the whole of it
+	}
+	if value = strings.ToValidUTF8(value, ""); value == "" {
+		return attribute.KeyValue{}
+	}
+	return attribute.String(key, value)
+}
+
+// absurd is more than any number of calls or tokens of one model in one run
+// (contract, section 9), or any amount achieved.
+const absurd = 1e12
 
 // count is an attribute that is an integer, and 0 where there is none.
 func (r *reader) count(key string) int64 {
@@ -82,7 +81,7 @@ func (r *reader) count(key string) int64 {
 	if !ok {
 		return 0
 	}
-	if n := v.Int(); v.Type() == pcommon.ValueTypeInt && n > -absurd && n < absurd {
+	if n := v.Int(); v.Type() == pcommon.ValueTypeInt && n >= -absurd && n <= absurd {
 		return n
 	}
 	r.bad++
@@ -95,7 +94,7 @@ func (r *reader) number(key string) (float64, bool) {
 	if !ok {
 		return 0, false
 	}
-	if n := v.Double(); v.Type() == pcommon.ValueTypeDouble && !math.IsNaN(n) && !math.IsInf(n, 0) {
+	if n := v.Double(); v.Type() == pcommon.ValueTypeDouble && n >= -absurd && n <= absurd { // and no NaN
 		return n, true
 	}
 	r.bad++
@@ -115,4 +114,25 @@ func (r *reader) money(key string) (float64, bool) {
 		return 0, false
 	}
 	return amount.Float64(), true
+}
+
+// total is money that was spent: a histogram of negative amounts would have a
+// sum that goes down.
+func (r *reader) total(key string) (float64, bool) {
+	v, ok := r.money(key)
+	if ok && v < 0 {
+		r.bad++
+		return 0, false
+	}
+	return v, ok
+}
+
+// duration is how long a summary's run took, in seconds.
+func (r *reader) duration(summary ptrace.Span) (float64, bool) {
+	start, end := summary.StartTimestamp(), summary.EndTimestamp()
+	if start == 0 || end < start {
+		r.bad++
+		return 0, false
+	}
+	return float64(end-start) / 1e9, true
 }

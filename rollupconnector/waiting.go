@@ -39,26 +39,3 @@ func (w *waiting) add(md pmetric.Metrics) (lost int) {
 	}
 	return before - w.points
 }
-
-// deltas is a copy of the delta metrics among some.
-func deltas(md pmetric.Metrics) pmetric.Metrics {
-	only := pmetric.NewMetrics()
-	md.CopyTo(only)
-	for _, rm := range only.ResourceMetrics().All() {
-		for _, sm := range rm.ScopeMetrics().All() {
-			sm.Metrics().RemoveIf(func(m pmetric.Metric) bool { return !isDelta(m) })
-		}
-	}
-	return only
-}
-
-func isDelta(m pmetric.Metric) bool {
-	switch m.Type() {
-	case pmetric.MetricTypeSum:
-		return m.Sum().AggregationTemporality() == pmetric.AggregationTemporalityDelta
-	case pmetric.MetricTypeHistogram:
-		return m.Histogram().AggregationTemporality() == pmetric.AggregationTemporalityDelta
-	default:
-		return false
-	}
-}

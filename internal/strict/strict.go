@@ -1,4 +1,8 @@
-package runrollupprocessor
+// Package strict reads the configuration of a component strictly. The
+// Collector's own decoder does the work; where it refuses something it says
+// neither which value was wrong nor what would be right, and that is found out
+// here.
+package strict
 
 import (
 	"errors"
@@ -12,17 +16,15 @@ import (
 	"go.opentelemetry.io/collector/confmap"
 )
 
-// Unmarshal reads the configuration strictly. The Collector's own decoder does
-// the work; where it refuses something it says neither which value was wrong
-// nor what would be right, and that is found out here.
-func (c *Config) Unmarshal(conf *confmap.Conf) error {
-	err := conf.Unmarshal(c)
+// Unmarshal reads a configuration, which is a pointer to a struct.
+func Unmarshal[T any](conf *confmap.Conf, config *T) error {
+	err := conf.Unmarshal(config)
 	if err == nil {
 		return nil
 	}
 	// What the decoder takes is right, such as text that came through a variable
 	// and looks like a number; only what it refuses is looked into.
-	if better := misfits(conf.ToStringMap(), reflect.TypeFor[Config](), ""); better != nil {
+	if better := misfits(conf.ToStringMap(), reflect.TypeFor[T](), ""); better != nil {
 		return better
 	}
 	return err
@@ -84,6 +86,10 @@ func misfit(v any, field reflect.Type, path string) error {
 	case reflect.Int:
 		if !isWhole(v) {
 			return fmt.Errorf("%s: %#v is no whole number; give one such as 100000", path, v)
+		}
+	case reflect.Float64:
+		if _, ok := v.(float64); !ok && !isWhole(v) {
+			return fmt.Errorf("%s: %#v is no number; give one such as 0.25", path, v)
 		}
 	case reflect.Int64: // the only fields of this kind are durations
 		text, isText := v.(string)
