@@ -46,32 +46,39 @@ WITH parts AS (
         ROW_NUMBER() OVER (
             PARTITION BY run_id ORDER BY outcome_rank DESC, COALESCE(outcome_time, '') DESC, part DESC
         ) AS believed,
-        -- the part that saw the run's root span knows the run's identity best
-        ROW_NUMBER() OVER (
-            PARTITION BY run_id ORDER BY completion = 'root_ended' DESC, started_at, part
-        ) AS informed,
+        -- the part that saw the run's root span knows the run's identity best,
+        -- then the one that began first; what it leaves out, the next one says
+        FIRST_VALUE(event_id)        OVER (identity ORDER BY event_id        IS NULL, completion = 'root_ended' DESC, started_at, part) AS run_event_id,
+        FIRST_VALUE(customer_id)     OVER (identity ORDER BY customer_id     IS NULL, completion = 'root_ended' DESC, started_at, part) AS run_customer_id,
+        FIRST_VALUE(workflow)        OVER (identity ORDER BY workflow        IS NULL, completion = 'root_ended' DESC, started_at, part) AS run_workflow,
+        FIRST_VALUE(environment)     OVER (identity ORDER BY environment     IS NULL, completion = 'root_ended' DESC, started_at, part) AS run_environment,
+        FIRST_VALUE(attempt)         OVER (identity ORDER BY attempt         IS NULL, completion = 'root_ended' DESC, started_at, part) AS run_attempt,
+        FIRST_VALUE(parent_run_id)   OVER (identity ORDER BY parent_run_id   IS NULL, completion = 'root_ended' DESC, started_at, part) AS run_parent_run_id,
+        FIRST_VALUE(root_run_id)     OVER (identity ORDER BY root_run_id     IS NULL, completion = 'root_ended' DESC, started_at, part) AS run_root_run_id,
+        FIRST_VALUE(retry_of_run_id) OVER (identity ORDER BY retry_of_run_id IS NULL, completion = 'root_ended' DESC, started_at, part) AS run_retry_of_run_id,
         CASE cost_accuracy
             WHEN 'exact' THEN 0 WHEN 'lower_bound' THEN 1 WHEN 'upper_bound' THEN 2 WHEN 'estimate' THEN 3 ELSE 4
         END AS weakness
     FROM parts
+    WINDOW identity AS (PARTITION BY run_id)
 ), added AS (
     SELECT
         run_id,
-        COALESCE(MAX(event_id)        FILTER (WHERE informed = 1), MAX(event_id))        AS event_id,
-        COALESCE(MAX(customer_id)     FILTER (WHERE informed = 1), MAX(customer_id))     AS customer_id,
-        COALESCE(MAX(workflow)        FILTER (WHERE informed = 1), MAX(workflow))        AS workflow,
-        COALESCE(MAX(environment)     FILTER (WHERE informed = 1), MAX(environment))     AS environment,
-        COALESCE(MAX(attempt)         FILTER (WHERE informed = 1), MAX(attempt))         AS attempt,
-        COALESCE(MAX(parent_run_id)   FILTER (WHERE informed = 1), MAX(parent_run_id))   AS parent_run_id,
-        COALESCE(MAX(root_run_id)     FILTER (WHERE informed = 1), MAX(root_run_id))     AS root_run_id,
-        COALESCE(MAX(retry_of_run_id) FILTER (WHERE informed = 1), MAX(retry_of_run_id)) AS retry_of_run_id,
+        MAX(run_event_id)        AS event_id,
+        MAX(run_customer_id)     AS customer_id,
+        MAX(run_workflow)        AS workflow,
+        MAX(run_environment)     AS environment,
+        MAX(run_attempt)         AS attempt,
+        MAX(run_parent_run_id)   AS parent_run_id,
+        MAX(run_root_run_id)     AS root_run_id,
+        MAX(run_retry_of_run_id) AS retry_of_run_id,
         MAX(outcome_status)       FILTER (WHERE believed = 1) AS outcome_status,
         MAX(outcome_value_type)   FILTER (WHERE believed = 1) AS outcome_value_type,
         MAX(outcome_value_amount) FILTER (WHERE believed = 1) AS outcome_value_amount,
         MAX(value_per_unit)       FILTER (WHERE believed = 1) AS value_per_unit,
         -- Calls without a single price have no total, even beside a part that
         -- made no call and so cost nothing.
-        CASE WHEN SUM(llm_calls) = 0 OR SUM(llm_calls) > SUM(unpriced_calls) THEN SUM(total_cost_pico) END AS total_cost_pico,
+        CASE WHEN SUM(llm_calls) = 0 OR MAX(llm_calls > 0 AND total_cost_pico IS NOT NULL) THEN SUM(total_cost_pico) END AS total_cost_pico,
         MAX(weakness) AS weakest,
         MAX(weakness = 1) AS some_lower_bound,
         SUM(llm_calls) AS llm_calls,
@@ -189,7 +196,8 @@ WITH RECURSIVE run AS MATERIALIZED (
         MAX(CASE WHEN from_last = 1 THEN MAX(known, COALESCE(number, 0)) END) AS attempts,
         COUNT(*) AS runs,
         -- Unknown where there are calls and none has a price; else what is known.
-        SUM(llm_calls) = 0 OR MAX(llm_calls > 0 AND total_cost_pico IS NOT NULL) AS has_total,
+        -- A run without a call may have cost something, too: metered work.
+        SUM(llm_calls) = 0 OR MAX((llm_calls > 0 OR total_cost_pico > 0) AND total_cost_pico IS NOT NULL) AS has_total,
         SUM(total_cost_pico) AS total_cost_pico,
         COALESCE(SUM(total_cost_pico) FILTER (WHERE top_status IN ('failed', 'timeout', 'canceled', 'abandoned')), 0)
             AS unsuccessful_cost_pico,
