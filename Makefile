@@ -42,6 +42,11 @@ crash: build ## kill -9 the collector CRASH_KILLS times (200) and hold every sum
 e2e-sdk: build ## play the real botanu SDK live into the built collector (takes python3 and PyPI)
 	go -C e2e test -count=1 -tags sdk ./sdk
 
+.PHONY: e2e-sql
+e2e-sql: ## run the SQL of the examples in the engines it is for (takes node 20 and npm)
+	npm --prefix e2e/sql/engines install --no-package-lock --no-audit --no-fund
+	go -C e2e test -count=1 -tags sql ./sql
+
 .PHONY: lint
 lint: ## golangci-lint over every module
 	@mkdir -p bin
