@@ -5,16 +5,6 @@
 --   .read from_logs.sql
 --   .read schema.sql
 
-CREATE OR REPLACE MACRO otlp_text(v) AS coalesce(
-    v.stringValue, v.intValue, v.doubleValue, v.boolValue,
-    to_json(list_transform(v.arrayValue."values", lambda e: e.stringValue))::VARCHAR
-);
-
--- Attributes as text by name; a list as JSON.
-CREATE OR REPLACE MACRO otlp_map(attributes) AS map_from_entries(
-    list_transform(coalesce(attributes, []), lambda a: {'k': a."key", 'v': otlp_text(a."value")})
-);
-
 -- The value of a name in a body, which is a map.
 CREATE OR REPLACE MACRO otlp_entry(body, name) AS
     list_filter(body.kvlistValue."values", lambda e: e."key" = name)[1]."value";
@@ -25,7 +15,8 @@ WITH lines AS (
     -- happens to hold. A line can be as large as the request that it holds.
     SELECT unnest(resourceLogs) AS rl
     FROM read_json(coalesce(getvariable('summary_files'), 'summaries*.jsonl'),
-        format = 'newline_delimited', maximum_object_size = 268435456, columns = {
+        format = 'newline_delimited', records = true, auto_detect = false, sample_size = 1,
+            maximum_object_size = 268435456, columns = {
             resourceLogs: 'STRUCT(scopeLogs STRUCT("scope" STRUCT("name" VARCHAR), logRecords STRUCT(
                 traceId VARCHAR, spanId VARCHAR, eventName VARCHAR,
                 attributes STRUCT("key" VARCHAR, "value" STRUCT(
@@ -46,11 +37,11 @@ SELECT
     nullif(r.spanId, '') AS root_span_id,
     otlp_entry(r.body, 'start_time').stringValue::TIMESTAMP_NS AS started_at, -- UTC
     otlp_entry(r.body, 'end_time').stringValue::TIMESTAMP_NS AS ended_at,
-    otlp_map(r.attributes) AS attributes,
+    map_from_entries(coalesce(r.attributes, [])) AS attributes,
     -- what each model's calls came to
     list_transform(
         coalesce(otlp_entry(r.body, 'botanu.model_usage').arrayValue."values", []),
-        lambda m: otlp_map(m.kvlistValue."values")
+        lambda m: map_from_entries(m.kvlistValue."values")
     ) AS models
 FROM records
 WHERE r.eventName = 'botanu.run.summary' AND scope = 'github.com/runrollup/runrollupprocessor'; -- an application may use the name alone

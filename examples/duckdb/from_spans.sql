@@ -6,23 +6,14 @@
 --   .read from_spans.sql
 --   .read schema.sql
 
-CREATE OR REPLACE MACRO otlp_text(v) AS coalesce(
-    v.stringValue, v.intValue, v.doubleValue, v.boolValue,
-    to_json(list_transform(v.arrayValue."values", lambda e: e.stringValue))::VARCHAR
-);
-
--- Attributes as text by name; a list as JSON.
-CREATE OR REPLACE MACRO otlp_map(attributes) AS map_from_entries(
-    list_transform(coalesce(attributes, []), lambda a: {'k': a."key", 'v': otlp_text(a."value")})
-);
-
 CREATE OR REPLACE VIEW delivered AS
 WITH lines AS (
     -- The types are given, not guessed: a guess would change with what a file
     -- happens to hold. A line can be as large as the request that it holds.
     SELECT unnest(resourceSpans) AS rs
     FROM read_json(coalesce(getvariable('summary_files'), 'summaries*.jsonl'),
-        format = 'newline_delimited', maximum_object_size = 268435456, columns = {
+        format = 'newline_delimited', records = true, auto_detect = false, sample_size = 1,
+            maximum_object_size = 268435456, columns = {
             resourceSpans: 'STRUCT(scopeSpans STRUCT("scope" STRUCT("name" VARCHAR), spans STRUCT(
                 traceId VARCHAR, parentSpanId VARCHAR, "name" VARCHAR, startTimeUnixNano BIGINT, endTimeUnixNano BIGINT,
                 attributes STRUCT("key" VARCHAR, "value" STRUCT(
@@ -41,11 +32,11 @@ SELECT
     nullif(s.parentSpanId, '') AS root_span_id,
     make_timestamp_ns(s.startTimeUnixNano) AS started_at,   -- UTC
     make_timestamp_ns(s.endTimeUnixNano) AS ended_at,
-    otlp_map(s.attributes) AS attributes,
+    map_from_entries(coalesce(s.attributes, [])) AS attributes,
     -- what each model's calls came to
     list_transform(
         list_filter(coalesce(s.events, []), lambda e: e."name" = 'botanu.model_usage'),
-        lambda e: otlp_map(e.attributes)
+        lambda e: map_from_entries(e.attributes)
     ) AS models
 FROM spans
 WHERE s."name" = 'botanu.run.summary' AND scope = 'github.com/runrollup/runrollupprocessor'; -- an application may use the name alone

@@ -10,38 +10,38 @@
 -- out here, so that their names stand in one place.
 CREATE OR REPLACE VIEW summaries AS
 SELECT
-    attributes['botanu.run_id']                             AS run_id,
-    attributes['botanu.run.part']                           AS part,
-    attributes['botanu.run.revision']::BIGINT               AS revision,
-    attributes['botanu.run.completion']                     AS completion,
-    attributes['botanu.event_id']                           AS event_id,
-    attributes['botanu.customer_id']                        AS customer_id,
-    attributes['botanu.workflow']                           AS workflow,
-    attributes['botanu.workflow_version']                   AS workflow_version,
-    attributes['botanu.environment']                        AS environment,
-    attributes['botanu.tenant_id']                          AS tenant_id,
-    attributes['botanu.team']                               AS team,
-    attributes['botanu.cost_center']                        AS cost_center,
-    attributes['botanu.region']                             AS region,
-    attributes['botanu.attempt']::BIGINT                    AS attempt,
-    attributes['botanu.parent_run_id']                      AS parent_run_id,
-    attributes['botanu.root_run_id']                        AS root_run_id,
-    attributes['botanu.retry_of_run_id']                    AS retry_of_run_id,
-    attributes['botanu.outcome.status']                     AS outcome_status,
-    attributes['botanu.outcome.value_type']                 AS outcome_value_type,
-    attributes['botanu.outcome.value_amount']::DOUBLE       AS outcome_value_amount,
-    attributes['botanu.outcome.value_per_unit']::DECIMAL(38, 12) AS value_per_unit,
-    attributes['botanu.outcome.rank']::BIGINT               AS outcome_rank,
-    attributes['botanu.outcome.time']                       AS outcome_time,   -- RFC 3339, nine digits: sorts as text
-    attributes['botanu.run.cost.total_exact']::DECIMAL(38, 12) AS total_cost,
-    attributes['botanu.run.cost.accuracy']                  AS cost_accuracy,
-    from_json(attributes['botanu.run.cost.caveats'], '["VARCHAR"]') AS cost_caveats,
-    attributes['botanu.run.llm.calls']::BIGINT              AS llm_calls,
-    attributes['botanu.run.llm.unpriced_calls']::BIGINT     AS unpriced_calls,
-    attributes['botanu.run.tokens.input']::BIGINT           AS input_tokens,
-    attributes['botanu.run.tokens.output']::BIGINT          AS output_tokens,
+    attributes['botanu.run_id'].stringValue                                      AS run_id,
+    attributes['botanu.run.part'].stringValue                                    AS part,
+    attributes['botanu.run.revision'].intValue::BIGINT                           AS revision,
+    attributes['botanu.run.completion'].stringValue                              AS completion,
+    attributes['botanu.event_id'].stringValue                                    AS event_id,
+    attributes['botanu.customer_id'].stringValue                                 AS customer_id,
+    attributes['botanu.workflow'].stringValue                                    AS workflow,
+    attributes['botanu.workflow_version'].stringValue                            AS workflow_version,
+    attributes['botanu.environment'].stringValue                                 AS environment,
+    attributes['botanu.tenant_id'].stringValue                                   AS tenant_id,
+    attributes['botanu.team'].stringValue                                        AS team,
+    attributes['botanu.cost_center'].stringValue                                 AS cost_center,
+    attributes['botanu.region'].stringValue                                      AS region,
+    attributes['botanu.attempt'].intValue::BIGINT                                AS attempt,
+    attributes['botanu.parent_run_id'].stringValue                               AS parent_run_id,
+    attributes['botanu.root_run_id'].stringValue                                 AS root_run_id,
+    attributes['botanu.retry_of_run_id'].stringValue                             AS retry_of_run_id,
+    attributes['botanu.outcome.status'].stringValue                              AS outcome_status,
+    attributes['botanu.outcome.value_type'].stringValue                          AS outcome_value_type,
+    attributes['botanu.outcome.value_amount'].doubleValue::DOUBLE                AS outcome_value_amount,
+    attributes['botanu.outcome.value_per_unit'].doubleValue::DECIMAL(38, 12)     AS value_per_unit,
+    attributes['botanu.outcome.rank'].intValue::BIGINT                           AS outcome_rank,
+    attributes['botanu.outcome.time'].stringValue                                AS outcome_time,   -- RFC 3339, nine digits: sorts as text
+    attributes['botanu.run.cost.total_exact'].stringValue::DECIMAL(38, 12)       AS total_cost,
+    attributes['botanu.run.cost.accuracy'].stringValue                           AS cost_accuracy,
+    list_transform(attributes['botanu.run.cost.caveats'].arrayValue."values", lambda c: c.stringValue) AS cost_caveats,
+    attributes['botanu.run.llm.calls'].intValue::BIGINT                          AS llm_calls,
+    attributes['botanu.run.llm.unpriced_calls'].intValue::BIGINT                 AS unpriced_calls,
+    attributes['botanu.run.tokens.input'].intValue::BIGINT                       AS input_tokens,
+    attributes['botanu.run.tokens.output'].intValue::BIGINT                      AS output_tokens,
     started_at, ended_at, trace_id, root_span_id,
-    attributes,                                             -- all of them, as text
+    attributes, -- all of them, by name, as OTLP has them: stringValue, intValue, doubleValue, boolValue, arrayValue
     models
 FROM delivered;
 
@@ -129,15 +129,15 @@ FROM added;
 CREATE OR REPLACE VIEW model_usage AS
 SELECT
     run_id, part, started_at::DATE AS day,
-    m['gen_ai.provider.name']                     AS provider,
-    m['gen_ai.request.model']                     AS model,
-    m['botanu.usage.calls']::BIGINT               AS calls,
-    m['botanu.usage.unpriced_calls']::BIGINT      AS unpriced_calls,
-    m['botanu.usage.input_uncached']::BIGINT      AS input_uncached,
-    m['botanu.usage.cache_read']::BIGINT          AS cache_read,
-    m['botanu.usage.cache_write']::BIGINT         AS cache_write,
-    m['botanu.usage.output']::BIGINT              AS output,
-    m['botanu.usage.cost_exact']::DECIMAL(38, 12) AS cost          -- USD; NULL where no call has a price
+    m['gen_ai.provider.name'].stringValue                            AS provider,
+    m['gen_ai.request.model'].stringValue                            AS model,
+    m['botanu.usage.calls'].intValue::BIGINT                         AS calls,
+    m['botanu.usage.unpriced_calls'].intValue::BIGINT                AS unpriced_calls,
+    m['botanu.usage.input_uncached'].intValue::BIGINT                AS input_uncached,
+    m['botanu.usage.cache_read'].intValue::BIGINT                    AS cache_read,
+    m['botanu.usage.cache_write'].intValue::BIGINT                   AS cache_write,
+    m['botanu.usage.output'].intValue::BIGINT                        AS output,
+    m['botanu.usage.cost_exact'].stringValue::DECIMAL(38, 12)        AS cost          -- USD; NULL where no call has a price
 FROM (SELECT run_id, part, started_at, unnest(models) AS m FROM parts);
 
 -- One row an event: what all the runs that were made for it come to, attempts
