@@ -75,10 +75,11 @@ func relation(t *testing.T, engine, name string, columns, keys []string, want []
 	require.Len(t, byKey, len(want), name)
 	for _, w := range want {
 		id := key(w, keys...)
-		require.Contains(t, byKey, id, name)
+		row, found := byKey[id]
+		require.True(t, found, "%s has no %s", name, id)
 		got := ledgertest.Row{}
 		for _, c := range columns {
-			got[c] = read(t, byKey[id][c], w[c])
+			got[c] = read(t, row[c], w[c])
 		}
 		if excuse != nil {
 			excuse(w, got)
