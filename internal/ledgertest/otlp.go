@@ -59,11 +59,16 @@ func Logs(summaries []replay.Summary) plog.Logs {
 		record.SetSpanID(root)
 		record.SetTimestamp(pcommon.NewTimestampFromTime(s.End))
 		fill(record.Attributes(), s.Attributes)
-		models := make([]any, len(s.Models))
-		for j := range s.Models {
-			models[j] = s.Models[j]
+		body := map[string]any{
+			"span_id": spanID(s.RunID, s.Part, s.Revision).String(), "start_time": rfc3339(s.Start), "end_time": rfc3339(s.End),
 		}
-		body := map[string]any{"start_time": rfc3339(s.Start), "end_time": rfc3339(s.End), botanu.ModelUsage: models}
+		if len(s.Models) > 0 {
+			models := make([]any, len(s.Models))
+			for j := range s.Models {
+				models[j] = s.Models[j]
+			}
+			body[botanu.ModelUsage] = models
+		}
 		fill(record.Body().SetEmptyMap(), body)
 	}
 	return ld
