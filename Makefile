@@ -43,7 +43,7 @@ e2e-sdk: build ## play the real botanu SDK live into the built collector (takes 
 	go -C e2e test -count=1 -tags sdk ./sdk
 
 .PHONY: e2e-sql
-e2e-sql: ## run the SQL of the examples in the engines it is for (takes node 20 and npm)
+e2e-sql: build ## run the SQL of the examples in the engines it is for (takes node 20 and npm)
 	npm --prefix e2e/sql/engines install --no-package-lock --no-audit --no-fund
 	go -C e2e test -count=1 -tags sql ./sql
 

@@ -45,7 +45,7 @@ func worlds(seeds uint64) *ledger {
 func (l *ledger) hold(t *testing.T, engine string) {
 	t.Helper()
 	relation(t, engine, "runs", ledgertest.RunColumns, []string{"run_id"}, l.runs, nil)
-	relation(t, engine, "model_usage", ledgertest.UsageColumns, []string{"run_id", "part", "model"}, l.usage, nil)
+	relation(t, engine, "model_usage", ledgertest.UsageColumns, []string{"run_id", "part", "provider", "model"}, l.usage, nil)
 	relation(t, engine, "events", ledgertest.EventColumns, []string{"event_id", "customer_id"}, l.events, func(want, got ledgertest.Row) {
 		if !l.circles[key(want, "event_id", "customer_id")] {
 			return
@@ -112,12 +112,19 @@ func read(t *testing.T, v, want any) any {
 	case float64:
 		v, err = strconv.ParseFloat(text, 64)
 	case money.Amount:
-		v, err = money.Parse(text)
+		v = amount(t, text)
 	case time.Time:
 		v, err = time.Parse("2006-01-02 15:04:05.999999999", strings.TrimSuffix(strings.Replace(text, "T", " ", 1), "Z"))
 	}
 	require.NoError(t, err)
 	return v
+}
+
+func amount(t *testing.T, text string) money.Amount {
+	t.Helper()
+	a, err := money.Parse(text)
+	require.NoError(t, err)
+	return a
 }
 
 // lines are requests of some summaries each, as the file exporter writes them.

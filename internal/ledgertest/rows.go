@@ -164,7 +164,7 @@ func Usage(summaries []replay.Summary) []Row {
 			rows = append(rows, row)
 		}
 	}
-	key := func(r Row) string { return fmt.Sprint(r["run_id"], r["part"], r["model"]) }
+	key := func(r Row) string { return fmt.Sprint(r["run_id"], r["part"], r["provider"], r["model"]) }
 	slices.SortFunc(rows, func(a, b Row) int { return cmp.Compare(key(a), key(b)) })
 	return rows
 }
