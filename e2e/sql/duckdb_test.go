@@ -8,6 +8,8 @@ import (
 	"math/rand/v2"
 	"os"
 	"path/filepath"
+	"regexp"
+	"slices"
 	"strings"
 	"testing"
 
@@ -114,17 +116,18 @@ func TestDuckDB_keep(t *testing.T) {
 }
 
 // TestDuckDB_brokenLine: a line that was cut off hides nothing but itself, and
-// is counted.
+// is counted, be it the last one or not.
 func TestDuckDB_brokenLine(t *testing.T) {
 	l := worlds(20)
 	folder := t.TempDir()
 	list := spanLines(t, l.summaries)
 	whole := append(bytes.Join(list, []byte("\n")), '\n')
 	cut := list[0][:len(list[0])/2]
-	require.NoError(t, os.WriteFile(filepath.Join(folder, "summaries.jsonl"), append(whole, cut...), 0o600))
+	text := slices.Concat(cut, []byte("\n\n"), whole, cut)
+	require.NoError(t, os.WriteFile(filepath.Join(folder, "summaries.jsonl"), text, 0o600))
 	openFiles(t, folder, "from_spans.sql")
 	l.hold(t, "duckdb")
-	assert.Equal(t, []map[string]any{{"n": "1"}}, rows(t, "SELECT COUNT(*) AS n FROM lines WHERE resourceSpans IS NULL"))
+	assert.Equal(t, []map[string]any{{"n": "2"}}, rows(t, "SELECT COUNT(*) AS n FROM lines WHERE resourceSpans IS NULL"))
 }
 
 // TestDuckDB_droppedAttributes: the configuration may drop all of a summary but
@@ -217,6 +220,25 @@ func TestDuckDB_statements(t *testing.T) {
 		"unpriced_share.sql": {"openai | gpt-next-2026-10-01 | 1 | 1 | 1 | 1700"},
 	} {
 		assert.ElementsMatch(t, want, answers(t, file), file)
+	}
+}
+
+// TestDuckDB_page: the example's page names every statement that there is, and
+// what it says of the samples is so.
+func TestDuckDB_page(t *testing.T) {
+	page := statement(t, "duckdb", "README.md")
+	files, err := filepath.Glob(filepath.Join("..", "..", "examples", "duckdb", "*.sql"))
+	require.NoError(t, err)
+	require.NotEmpty(t, files)
+	for _, file := range files {
+		assert.Contains(t, page, filepath.Base(file))
+	}
+	openFiles(t, samples, "from_spans.sql")
+	for _, row := range answers(t, "cost_per_success_of_events.sql") {
+		assert.Contains(t, strings.Join(strings.Fields(page), " "), strings.ReplaceAll(row, " | ", " "))
+	}
+	for _, finding := range regexp.MustCompile(`(?:THEN|ELSE) '([^']+)'`).FindAllStringSubmatch(statement(t, "duckdb", "reconcile.sql"), -1) {
+		assert.Contains(t, page, "| `"+finding[1]+"` |")
 	}
 }
 
