@@ -18,13 +18,13 @@ import (
 
 // recorded plays all recordings into a collector with the configuration of an
 // example, ends it, and gives what it wrote.
-func recorded(t *testing.T, config, out string) *ledger {
+func recorded(t *testing.T, config, out string, env ...string) *ledger {
 	t.Helper()
 	binary := filepath.Join("..", "..", "bin", "otelcol-runrollup")
 	if path := os.Getenv("RUNROLLUP_COLLECTOR"); path != "" {
 		binary = path
 	}
-	c, err := replay.Start(t.Context(), binary, config, "RUNROLLUP_OUT="+out)
+	c, err := replay.Start(t.Context(), binary, config, append(env, "RUNROLLUP_OUT="+out)...)
 	require.NoError(t, err)
 	defer func() { _ = c.Kill() }() // of no effect on one that was stopped
 	folders, err := filepath.Glob("../../testdata/captures/*")
@@ -82,8 +82,7 @@ func TestDuckDB_live(t *testing.T) {
 	folder := t.TempDir()
 	l := recorded(t, filepath.Join("..", "..", "examples", "duckdb", "collector.yaml"), filepath.Join(folder, "summaries.jsonl"))
 	openFiles(t, folder, "from_spans.sql")
-	relation(t, "duckdb", "runs", ledgertest.RunColumns, []string{"run_id"}, l.runs, nil)
-	relation(t, "duckdb", "model_usage", ledgertest.UsageColumns, []string{"run_id", "part", "provider", "model"}, l.usage, nil)
+	l.holdRuns(t, "duckdb")
 
 	events := map[string]map[string]any{}
 	for _, row := range rows(t, "SELECT * FROM events") {
@@ -103,4 +102,13 @@ func TestDuckDB_live(t *testing.T) {
 		}
 	}
 	assert.Equal(t, []map[string]any{{"n": "0"}}, rows(t, "SELECT COUNT(*) AS n FROM lines WHERE resourceSpans IS NULL"))
+}
+
+// TestDuckDB_liveLogs: the connector's logs say what its spans say.
+func TestDuckDB_liveLogs(t *testing.T) {
+	folder := t.TempDir()
+	l := recorded(t, filepath.Join("testdata", "logs.yaml"), filepath.Join(folder, "spans.jsonl"),
+		"RUNROLLUP_LOGS="+filepath.Join(folder, "summaries.jsonl"))
+	openFiles(t, folder, "from_logs.sql")
+	l.holdRuns(t, "duckdb")
 }
