@@ -56,9 +56,7 @@ WITH parts AS (
         FIRST_VALUE(parent_run_id)   OVER (identity ORDER BY parent_run_id   IS NULL, completion = 'root_ended' DESC, started_at, part) AS run_parent_run_id,
         FIRST_VALUE(root_run_id)     OVER (identity ORDER BY root_run_id     IS NULL, completion = 'root_ended' DESC, started_at, part) AS run_root_run_id,
         FIRST_VALUE(retry_of_run_id) OVER (identity ORDER BY retry_of_run_id IS NULL, completion = 'root_ended' DESC, started_at, part) AS run_retry_of_run_id,
-        CASE cost_accuracy
-            WHEN 'exact' THEN 0 WHEN 'lower_bound' THEN 1 WHEN 'upper_bound' THEN 2 WHEN 'estimate' THEN 3 ELSE 4
-        END AS weakness
+        COALESCE(cost_accuracy, 'unknown') AS accuracy
     FROM parts
     WINDOW identity AS (PARTITION BY run_id)
 ), added AS (
@@ -79,8 +77,9 @@ WITH parts AS (
         -- Calls without a single price have no total, even beside a part that
         -- made no call and so cost nothing.
         CASE WHEN SUM(llm_calls) = 0 OR MAX(llm_calls > 0 AND total_cost_pico IS NOT NULL) THEN SUM(total_cost_pico) END AS total_cost_pico,
-        MAX(weakness) AS weakest,
-        MAX(weakness = 1) AS some_lower_bound,
+        MAX(accuracy NOT IN ('exact', 'lower_bound', 'upper_bound', 'estimate')) AS unknown,
+        MAX(accuracy NOT IN ('exact', 'upper_bound')) AS may_be_higher,
+        MAX(accuracy IN ('upper_bound', 'estimate')) AS may_be_lower,
         SUM(llm_calls) AS llm_calls,
         SUM(input_tokens) AS input_tokens,
         SUM(output_tokens) AS output_tokens,
@@ -97,14 +96,15 @@ SELECT
     outcome_status, outcome_value_type, outcome_value_amount, value_per_unit,
     total_cost_pico / 1e12 AS total_cost,  -- USD, for reading; SQLite has no decimals
     total_cost_pico,                       -- exact, for adding up
-    CASE weakest
-        WHEN 0 THEN 'exact'
-        WHEN 1 THEN 'lower_bound'
-        WHEN 2 THEN CASE WHEN some_lower_bound THEN 'estimate' ELSE 'upper_bound' END
-        WHEN 3 THEN 'estimate'
-        ELSE 'unknown'
+    CASE                                   -- the weakest of its parts
+        WHEN unknown THEN 'unknown'
+        WHEN may_be_higher AND may_be_lower THEN 'estimate'
+        WHEN may_be_lower THEN 'upper_bound'
+        WHEN may_be_higher THEN 'lower_bound'
+        ELSE 'exact'
     END AS cost_accuracy,
-    llm_calls, input_tokens, output_tokens, started_at, ended_at, parts, revision
+    llm_calls, input_tokens, output_tokens, started_at, ended_at, parts, revision,
+    may_be_higher, may_be_lower            -- which way the invoice may differ
 FROM added;
 
 -- One row an event: what all the runs that were made for it come to, attempts
@@ -201,10 +201,8 @@ WITH RECURSIVE run AS MATERIALIZED (
         SUM(total_cost_pico) AS total_cost_pico,
         COALESCE(SUM(total_cost_pico) FILTER (WHERE top_status IN ('failed', 'timeout', 'canceled', 'abandoned')), 0)
             AS unsuccessful_cost_pico,
-        -- a run of unknown cost makes the rest a lower bound
-        MAX(cost_accuracy IN ('lower_bound', 'unknown')) AS some_lower,
-        MAX(cost_accuracy = 'upper_bound') AS some_upper,
-        MAX(cost_accuracy = 'estimate') AS some_estimate,
+        MAX(may_be_higher) AS may_be_higher, -- a run of unknown cost among them
+        MAX(may_be_lower) AS may_be_lower,
         SUM(llm_calls) AS llm_calls,
         SUM(input_tokens) AS input_tokens,
         SUM(output_tokens) AS output_tokens,
@@ -224,9 +222,9 @@ SELECT
     CASE WHEN has_total THEN unsuccessful_cost_pico END AS unsuccessful_cost_pico,
     CASE
         WHEN NOT has_total THEN 'unknown'
-        WHEN some_estimate OR (some_lower AND some_upper) THEN 'estimate'
-        WHEN some_upper THEN 'upper_bound'
-        WHEN some_lower THEN 'lower_bound'
+        WHEN may_be_higher AND may_be_lower THEN 'estimate'
+        WHEN may_be_lower THEN 'upper_bound'
+        WHEN may_be_higher THEN 'lower_bound'
         ELSE 'exact'
     END AS cost_accuracy,
     llm_calls, input_tokens, output_tokens, started_at, ended_at
