@@ -6,7 +6,7 @@ MODULES   := . demo e2e
 
 .PHONY: help
 help: ## list the targets
-	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## /{printf "  %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## /{printf "  %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 .PHONY: build
 build: ## build the collector with run_rollup in it, as bin/otelcol-runrollup
@@ -46,6 +46,15 @@ e2e-sdk: build ## play the real botanu SDK live into the built collector (takes 
 e2e-sql: build ## run the SQL of the examples in the engines it is for (takes node 20 and npm)
 	npm --prefix e2e/sql/engines install --no-package-lock --no-audit --no-fund
 	go -C e2e test -count=1 -tags sql ./sql
+.PHONY: prometheus
+prometheus: ## build the Prometheus and the promtool that the tests take (two minutes the first time)
+	@mkdir -p bin
+	go -C tools/prometheus build -trimpath -ldflags='-s -w' -tags remove_all_sd -o ../../bin/ \
+	  github.com/prometheus/prometheus/cmd/prometheus github.com/prometheus/prometheus/cmd/promtool
+
+.PHONY: e2e-prometheus
+e2e-prometheus: build prometheus ## examples/prometheus: the rules by promtool, and a real Prometheus beside the collector
+	go -C e2e test -count=1 -tags prometheus ./prometheus
 
 .PHONY: lint
 lint: ## golangci-lint over every module
