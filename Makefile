@@ -3,6 +3,7 @@
 
 COLLECTOR := bin/otelcol-runrollup
 MODULES   := . demo e2e
+TAGS      := sdk,sql,scale,prometheus
 
 .PHONY: help
 help: ## list the targets
@@ -14,6 +15,13 @@ build: ## build the collector with run_rollup in it, as bin/otelcol-runrollup
 	go -C tools build -o ../bin/builder go.opentelemetry.io/collector/cmd/builder
 	bin/builder --config builder-config.yaml
 	cp _build/otelcol-runrollup $(COLLECTOR)
+
+.PHONY: build-scale
+build-scale: ## build the collector of examples/scale-out, as bin/otelcol-runrollup-scale (takes minutes)
+	@mkdir -p bin _build
+	go -C tools build -o ../bin/builder go.opentelemetry.io/collector/cmd/builder
+	bin/builder --config examples/scale-out/builder-config.yaml
+	cp _build/scale/otelcol-runrollup-scale bin/otelcol-runrollup-scale
 
 .PHONY: test
 test: ## run all unit, property and law tests with the race detector
@@ -46,6 +54,7 @@ e2e-sdk: build ## play the real botanu SDK live into the built collector (takes 
 e2e-sql: build ## run the SQL of the examples in the engines it is for (takes node 20 and npm)
 	npm --prefix e2e/sql/engines install --no-package-lock --no-audit --no-fund
 	go -C e2e test -count=1 -tags sql ./sql
+
 .PHONY: prometheus
 prometheus: ## build the Prometheus and the promtool that the tests take (two minutes the first time)
 	@mkdir -p bin
@@ -56,11 +65,16 @@ prometheus: ## build the Prometheus and the promtool that the tests take (two mi
 e2e-prometheus: build prometheus ## examples/prometheus: the rules by promtool, and a real Prometheus beside the collector
 	go -C e2e test -count=1 -tags prometheus ./prometheus
 
+.PHONY: e2e-scale
+e2e-scale: build-scale ## two tiers of collectors, and ClickHouse behind them (takes node 20 and npm)
+	npm --prefix e2e/sql/engines install --no-package-lock --no-audit --no-fund
+	go -C e2e test -count=1 -tags scale ./scale
+
 .PHONY: lint
 lint: ## golangci-lint over every module
 	@mkdir -p bin
 	go -C tools build -o ../bin/golangci-lint github.com/golangci/golangci-lint/v2/cmd/golangci-lint
-	@for m in $(MODULES); do echo "lint $$m"; (cd $$m && $(CURDIR)/bin/golangci-lint run ./...) || exit 1; done
+	@for m in $(MODULES); do echo "lint $$m"; (cd $$m && $(CURDIR)/bin/golangci-lint run --build-tags $(TAGS) ./...) || exit 1; done
 
 .PHONY: generate
 generate: ## write what mdatagen makes of metadata.yaml

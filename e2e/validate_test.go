@@ -30,13 +30,17 @@ var (
 	fenced  = regexp.MustCompile("(?ms)^```yaml\n(.*?)^```")
 )
 
+// scale are the examples for the collector that has what is heavy. Package
+// scale holds them.
+var scale = regexp.MustCompile(`examples.(clickhouse|scale-out)\b`)
+
 // examples are all collector configurations that a user can copy: the files
 // under examples and the blocks in the documentation, by where they stand.
 func examples(t *testing.T) map[string]string {
 	t.Helper()
 	found := map[string]string{}
 	add := func(where, text string) {
-		if service.MatchString(text) {
+		if service.MatchString(text) && !scale.MatchString(where) {
 			found[where] = text
 		}
 	}

@@ -30,7 +30,8 @@ const (
 
 // Collector is a running collector process.
 type Collector struct {
-	Sender // posts to it
+	Sender        // posts to it
+	GRPC   string // where it takes OTLP over gRPC, as host:port
 
 	cmd    *exec.Cmd
 	stderr tail
@@ -60,6 +61,7 @@ func start(ctx context.Context, binary, config string, env []string) (*Collector
 	}
 	c := &Collector{
 		Sender: Sender{Endpoint: "http://" + addresses[1], HTTP: &http.Client{Timeout: startTimeout}},
+		GRPC:   addresses[0],
 		cmd:    exec.Command(binary, "--config", config),
 		exited: make(chan struct{}),
 	}
