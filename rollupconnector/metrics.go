@@ -37,7 +37,7 @@ type toMetrics struct {
 	stopped chan struct{}      // closed when it has
 	abandon context.CancelFunc // ends a flush that is under way
 
-	mu      sync.Mutex // one flush at a time
+	// Of the one who flushes: the loop, and who has waited for its end.
 	convert converter
 	waiting waiting
 	lastErr error // of the last flush
@@ -192,10 +192,8 @@ func (t *toMetrics) Shutdown(ctx context.Context) error {
 // with the next flush: cumulative metrics say it again by nature, and delta ones
 // are kept.
 func (t *toMetrics) flush(ctx context.Context, last bool) error {
-	t.mu.Lock()
-	defer t.mu.Unlock()
 	var collected metricdata.ResourceMetrics
-	if err := t.reader.Collect(context.WithoutCancel(ctx), &collected); err != nil {
+	if err := t.reader.Collect(ctx, &collected); err != nil {
 		t.logger.Error("The metrics of runs could not be collected.", zap.Error(err))
 		return err
 	}

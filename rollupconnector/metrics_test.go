@@ -164,6 +164,24 @@ func TestMetrics_newSeriesBeginsWithZero(t *testing.T) {
 	})
 }
 
+// TestMetrics_newMetricOfOldAttributes: a series is new where its metric is, too.
+func TestMetrics_newMetricOfOldAttributes(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		next := &sink{}
+		c := start(t, settings(nil), nil, next)
+		consume(t, c, runSummary(1, 0, nil))
+		pass(16 * time.Second)
+		consume(t, c, eventSummary(1, 0, map[string]any{botanu.Environment: "prod", botanu.OutcomeStatus: "success"}))
+		pass(15 * time.Second)
+		got := next.series()
+		assert.Equal(t, 1.0, got["botanu.run.durationmap["+success+" botanu.workflow:refund]"])
+		assert.Zero(t, got["botanu.eventsmap["+success+" botanu.workflow:refund]"])
+		assert.Contains(t, got, "botanu.eventsmap["+success+" botanu.workflow:refund]")
+		stop(t, c)
+		assert.Equal(t, 1.0, next.series()["botanu.eventsmap["+success+" botanu.workflow:refund]"])
+	})
+}
+
 // TestMetrics_refusedCumulative: the next flush says it all, and a new series
 // begins with 0 all the same.
 func TestMetrics_refusedCumulative(t *testing.T) {
@@ -556,7 +574,11 @@ func TestTelemetry_metrics(t *testing.T) {
 		tel := componenttest.NewTelemetry()
 		c := start(t, settings(tel), map[string]any{"metrics": map[string]any{"cardinality_limit": 2}}, &sink{})
 		c.seen.limit = 2
-		consume(t, c, runSummary(1, 0, nil), runSummary(2, 0, map[string]any{botanu.Workflow: "another"}), runSummary(3, 1, nil), runSummary(4, 1, nil), eventSummary(4, 0, nil))
+		one := ptrace.NewTraces()
+		for _, td := range []ptrace.Traces{runSummary(1, 0, nil), runSummary(2, 0, map[string]any{botanu.Workflow: "another"}), runSummary(3, 1, nil), runSummary(4, 1, nil), eventSummary(4, 0, nil)} {
+			td.ResourceSpans().MoveAndAppendTo(one.ResourceSpans())
+		}
+		consume(t, c, one)
 		n := func(v int64) []metricdata.DataPoint[int64] { return []metricdata.DataPoint[int64]{{Value: v}} }
 		metadatatest.AssertEqualConnectorRunRollupForgottenEarly(t, tel, n(3), metricdatatest.IgnoreTimestamp())
 		metadatatest.AssertEqualConnectorRunRollupRemembered(t, tel, n(2), metricdatatest.IgnoreTimestamp())

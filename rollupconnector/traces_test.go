@@ -115,6 +115,7 @@ func TestRecord(t *testing.T) {
 	link := span.Links().AppendEmpty()
 	link.SetTraceID(pcommon.TraceID{4})
 	link.SetSpanID(pcommon.SpanID{5})
+	span.SetDroppedAttributesCount(6)
 	consume(t, c, td)
 	record := next.AllLogs()[0].ResourceLogs().At(0).ScopeLogs().At(0).LogRecords().At(0)
 	assert.Equal(t, botanu.RunSummary, record.EventName())
@@ -122,6 +123,7 @@ func TestRecord(t *testing.T) {
 	assert.Equal(t, span.ParentSpanID(), record.SpanID(), "the run's root")
 	assert.Equal(t, span.EndTimestamp(), record.Timestamp())
 	assert.NotZero(t, record.ObservedTimestamp())
+	assert.EqualValues(t, 6, record.DroppedAttributesCount())
 	assert.Equal(t, span.Attributes().AsRaw(), record.Attributes().AsRaw())
 	assert.Equal(t, map[string]any{
 		"start_time": "2030-01-01T00:00:00.000000000Z", "end_time": "2030-01-01T00:00:03.000000000Z", "span_id": "0300000000000000",
