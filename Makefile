@@ -68,7 +68,7 @@ e2e-prometheus: build prometheus ## examples/prometheus: the rules by promtool, 
 .PHONY: e2e-scale
 e2e-scale: build-scale ## two tiers of collectors, and ClickHouse behind them (takes node 20 and npm)
 	npm --prefix e2e/sql/engines install --no-package-lock --no-audit --no-fund
-	go -C e2e test -count=1 -tags scale ./scale
+	go -C e2e test -count=1 -parallel 8 -tags scale ./scale
 
 .PHONY: lint
 lint: ## golangci-lint over every module

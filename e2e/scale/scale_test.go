@@ -261,6 +261,7 @@ func TestValidate_acceptsExamples(t *testing.T) {
 // into it; the views say what the summaries say that went to a file. Summaries
 // go as spans, and as log records as the example's last comment has it.
 func TestClickHouse(t *testing.T) {
+	t.Parallel() // most of the time is waiting: for quiet periods, for retries
 	text, err := os.ReadFile(example("clickhouse", "collector.yaml"))
 	require.NoError(t, err)
 	asLogs := filepath.Join(t.TempDir(), "collector.yaml")
@@ -271,6 +272,7 @@ func TestClickHouse(t *testing.T) {
 		{asLogs, "from_logs.sql", "otel_logs"},
 	} {
 		t.Run(c.table, func(t *testing.T) {
+			t.Parallel()
 			db, spans := startStore(t), startSink(t)
 			of := start(t, c.config, append(db.env(), "RUNROLLUP_DOWNSTREAM="+spans.Endpoint)...)
 			db.createViews(t, c.views)
@@ -335,8 +337,10 @@ func (s store) whole(t *testing.T, sent ...ptrace.Traces) {
 // TestScaleOut: with a key that every span bears, each run is whole in one
 // collector, and both take a share.
 func TestScaleOut(t *testing.T) {
+	t.Parallel() // most of the time is waiting: for quiet periods, for retries
 	for _, key := range []string{"botanu.event_id", "botanu.run_id"} {
 		t.Run(key, func(t *testing.T) {
+			t.Parallel()
 			db, spans := startStore(t), startSink(t)
 			balancer, backends := tiers(t, "balance.yaml", db, spans, "RUNROLLUP_ROUTE_BY="+key)
 			db.createViews(t, "from_spans.sql")
@@ -362,6 +366,7 @@ func TestScaleOut(t *testing.T) {
 // TestScaleOut_byTrace: whole traces stay together; of a run in several traces
 // the parts add up to what one collector would have said.
 func TestScaleOut_byTrace(t *testing.T) {
+	t.Parallel() // most of the time is waiting: for quiet periods, for retries
 	db, spans := startStore(t), startSink(t)
 	balancer, backends := tiers(t, "balance-by-trace.yaml", db, spans)
 	db.createViews(t, "from_spans.sql")
@@ -391,6 +396,7 @@ func TestScaleOut_byTrace(t *testing.T) {
 // TestScaleOut_balancerSurvives: what a balancer has answered for while its
 // backends were away reaches them, though it was killed meanwhile.
 func TestScaleOut_balancerSurvives(t *testing.T) {
+	t.Parallel() // most of the time is waiting: for quiet periods, for retries
 	db, spans := startStore(t), startSink(t)
 	state := "RUNROLLUP_STATE=" + t.TempDir()
 	away := []string{"RUNROLLUP_BACKEND_1=127.0.0.1:1", "RUNROLLUP_BACKEND_2=127.0.0.1:1", state, metricsPort(t)}
@@ -413,6 +419,7 @@ func TestScaleOut_balancerSurvives(t *testing.T) {
 // TestScaleOut_backendAway: while one backend is away, the others get what is
 // theirs, once, however often the first is tried.
 func TestScaleOut_backendAway(t *testing.T) {
+	t.Parallel() // most of the time is waiting: for quiet periods, for retries
 	db, spans := startStore(t), startSink(t)
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	require.NoError(t, err)
@@ -446,6 +453,7 @@ func TestScaleOut_backendAway(t *testing.T) {
 // balancer routes by the first span of a trace in a request, which is another
 // one each time.
 func TestScaleOut_mixedTraces(t *testing.T) {
+	t.Parallel() // most of the time is waiting: for quiet periods, for retries
 	const traces, runs = 8, 4
 	db, spans := startStore(t), startSink(t)
 	balancer, _ := tiers(t, "balance.yaml", db, spans, "RUNROLLUP_ROUTE_BY=botanu.run_id")
