@@ -23,6 +23,7 @@ const (
 	Hang           // does not answer until the client has given up, and takes nothing
 	Late           // takes the request, and does not answer until the client has given up
 	Cut            // takes nothing, and breaks the connection
+	Lose           // takes the request, and breaks the connection: the answer is lost
 )
 
 // Request is one request as it came.
@@ -94,6 +95,9 @@ func (d *Downstream) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	case Late:
 		d.take(request)
 		<-r.Context().Done()
+	case Lose:
+		d.take(request)
+		panic(http.ErrAbortHandler)
 	case Cut:
 		panic(http.ErrAbortHandler)
 	}
