@@ -69,6 +69,10 @@ e2e-prometheus: build prometheus ## examples/prometheus: the rules by promtool, 
 e2e-scale: build-scale ## two tiers of collectors, and ClickHouse behind them (takes node 20 and npm)
 	npm --prefix e2e/sql/engines install --no-package-lock --no-audit --no-fund
 	go -C e2e test -count=1 -parallel 8 -tags scale ./scale
+.PHONY: e2e-agree
+e2e-agree: build-scale prometheus ## a thousand known runs: spans, logs, SQL and metrics must tell the same (takes node 20 and npm)
+	npm --prefix e2e/sql/engines install --no-package-lock --no-audit --no-fund
+	go -C e2e test -count=1 -v -tags agree ./agree
 
 .PHONY: lint
 lint: ## golangci-lint over every module
