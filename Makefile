@@ -3,7 +3,7 @@
 
 COLLECTOR := bin/otelcol-runrollup
 MODULES   := . demo e2e
-TAGS      := sdk,sql,scale,prometheus
+TAGS      := sdk,sql,scale,prometheus,agree # of end-to-end tests that take more than Go
 
 .PHONY: help
 help: ## list the targets
@@ -51,9 +51,12 @@ e2e-sdk: build ## play the real botanu SDK live into the built collector (takes 
 	go -C e2e test -count=1 -tags sdk ./sdk
 
 .PHONY: e2e-sql
-e2e-sql: build ## run the SQL of the examples in the engines it is for (takes node 20 and npm)
-	npm --prefix e2e/sql/engines install --no-package-lock --no-audit --no-fund
+e2e-sql: build engines ## run the SQL of the examples in the engines it is for (takes node 20 and npm)
 	go -C e2e test -count=1 -tags sql ./sql
+
+.PHONY: engines
+engines: ## install DuckDB and the ClickHouse engine for the tests (takes node 20 and npm)
+	npm --prefix e2e/sql/engines install --no-package-lock --no-audit --no-fund
 
 .PHONY: prometheus
 prometheus: ## build the Prometheus and the promtool that the tests take (two minutes the first time)
@@ -66,19 +69,22 @@ e2e-prometheus: build prometheus ## examples/prometheus: the rules by promtool, 
 	go -C e2e test -count=1 -tags prometheus ./prometheus
 
 .PHONY: e2e-scale
-e2e-scale: build-scale ## two tiers of collectors, and ClickHouse behind them (takes node 20 and npm)
-	npm --prefix e2e/sql/engines install --no-package-lock --no-audit --no-fund
+e2e-scale: build-scale engines ## two tiers of collectors, and ClickHouse behind them (takes node 20 and npm)
 	go -C e2e test -count=1 -parallel 8 -tags scale ./scale
+
 .PHONY: e2e-agree
-e2e-agree: build-scale prometheus ## a thousand known runs: spans, logs, SQL and metrics must tell the same (takes node 20 and npm)
-	npm --prefix e2e/sql/engines install --no-package-lock --no-audit --no-fund
+e2e-agree: build-scale prometheus engines ## a thousand known runs: spans, logs, SQL and metrics must tell the same (takes node 20 and npm)
 	go -C e2e test -count=1 -v -tags agree ./agree
+
+.PHONY: e2e-all
+e2e-all: build build-scale prometheus engines ## all of the end-to-end tests above at once, as most of their time is waiting
+	go -C e2e test -count=1 -parallel 8 -tags $(strip $(TAGS)) ./...
 
 .PHONY: lint
 lint: ## golangci-lint over every module
 	@mkdir -p bin
 	go -C tools build -o ../bin/golangci-lint github.com/golangci/golangci-lint/v2/cmd/golangci-lint
-	@for m in $(MODULES); do echo "lint $$m"; (cd $$m && $(CURDIR)/bin/golangci-lint run --build-tags $(TAGS) ./...) || exit 1; done
+	@for m in $(MODULES); do echo "lint $$m"; (cd $$m && $(CURDIR)/bin/golangci-lint run --build-tags $(strip $(TAGS)) ./...) || exit 1; done
 
 .PHONY: generate
 generate: ## write what mdatagen makes of metadata.yaml
