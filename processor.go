@@ -99,6 +99,7 @@ func (p *rollupProcessor) start(ctx context.Context, host component.Host) error 
 	if err := p.page.start(ctx); err != nil {
 		return err
 	}
+	p.metrics.begin(ctx)
 	p.engine.Start()
 	p.card.watch(p.engine.UseCard)
 	card := p.card.inForce.Load()

@@ -147,6 +147,27 @@ func (s *scenario) run(t *testing.T) {
 	}
 }
 
+// TestTelemetry_begin: counters that are alerted on are there from the start, or
+// their first event would be no increase.
+func TestTelemetry_begin(t *testing.T) {
+	tel := componenttest.NewTelemetry()
+	set := processortest.NewNopSettings(metadata.Type)
+	set.TelemetrySettings = tel.NewTelemetrySettings()
+	p, err := NewFactory().CreateTraces(t.Context(), set, createDefaultConfig(), consumertest.NewNop())
+	require.NoError(t, err)
+	require.NoError(t, p.Start(t.Context(), componenttest.NewNopHost()))
+	defer func() { require.NoError(t, p.Shutdown(t.Context())) }()
+	for _, name := range []string{
+		"event_summaries", "events_closed_early", "evictions", "identity_conflicts", "invalid_input", "late_windows_cut_short", "outcome_conflicts",
+		"rate_card_reload_errors", "spans_conflicting", "spans_folded", "spans_late", "spans_over_limit", "storage_errors", "summaries", "summaries_rejected",
+		"traces_decided_early", "unattributed_calls", "unattributed_cost",
+	} {
+		assert.Zero(t, metricOf(t, tel, name), name) // and it is there
+	}
+	_, err = tel.GetMetric("otelcol_processor_run_rollup_unpriced_calls")
+	require.Error(t, err, "of which model is not known")
+}
+
 func configOf(t *testing.T, raw map[string]any) *Config {
 	t.Helper()
 	config := createDefaultConfig()

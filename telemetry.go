@@ -13,6 +13,7 @@ import (
 	"github.com/runrollup/runrollupprocessor/internal/engine"
 	"github.com/runrollup/runrollupprocessor/internal/extract"
 	"github.com/runrollup/runrollupprocessor/internal/metadata"
+	"github.com/runrollup/runrollupprocessor/internal/run"
 )
 
 // telemetry is what the processor says of itself. documentation.md lists it.
@@ -86,8 +87,32 @@ func newTelemetry(set component.TelemetrySettings, e *engine.Engine, card *cardF
 	})
 }
 
+// begin has every counter say 0 whose attributes are known beforehand: a backend
+// tells an increase from two points, and would not see the first eviction of one
+// that begins with it.
+func (t *telemetry) begin(ctx context.Context) {
+	t.count(ctx, engine.Tally{}, 0)
+	for _, c := range []metric.Int64Counter{t.builder.ProcessorRunRollupIdentityConflicts, t.builder.ProcessorRunRollupOutcomeConflicts} {
+		c.Add(ctx, 0)
+	}
+	for _, revised := range []bool{false, true} {
+		t.builder.ProcessorRunRollupEventSummaries.Add(ctx, 0, metric.WithAttributes(attribute.Bool("revised", revised)))
+		for _, completion := range run.Completions {
+			t.builder.ProcessorRunRollupSummaries.Add(ctx, 0, summarised(completion, revised))
+		}
+	}
+}
+
 // observed counts what became of a batch of spans.
-func (t *telemetry) observed(ctx context.Context, tally engine.Tally) {
+func (t *telemetry) observed(ctx context.Context, tally engine.Tally) { t.count(ctx, tally, 1) }
+
+// count counts what there is at least so many of.
+func (t *telemetry) count(ctx context.Context, tally engine.Tally, least int) {
+	add := func(ctx context.Context, c metric.Int64Counter, n int, options ...metric.AddOption) {
+		if n >= least {
+			c.Add(ctx, int64(n), options...)
+		}
+	}
 	add(ctx, t.builder.ProcessorRunRollupSpansFolded, tally.Folded)
 	add(ctx, t.builder.ProcessorRunRollupSpansDuplicate, tally.Duplicates)
 	add(ctx, t.builder.ProcessorRunRollupSpansConflicting, tally.Conflicts)
@@ -102,7 +127,7 @@ func (t *telemetry) observed(ctx context.Context, tally engine.Tally) {
 	add(ctx, t.builder.ProcessorRunRollupSpansUnattributed, tally.Unattributed)
 	add(ctx, t.builder.ProcessorRunRollupTracesDecidedEarly, tally.DecidedEarly)
 	add(ctx, t.builder.ProcessorRunRollupUnattributedCalls, tally.Lost.Calls)
-	if tally.Lost.Cost > 0 {
+	if int64(tally.Lost.Cost) >= int64(least) {
 		t.builder.ProcessorRunRollupUnattributedCost.Add(ctx, tally.Lost.Cost.Float64())
 	}
 	for l, n := range tally.Evicted {
@@ -126,8 +151,7 @@ func (t *telemetry) emitted(ctx context.Context, summaries []engine.Summary) {
 			continue
 		}
 		s := summaries[i].Run
-		t.builder.ProcessorRunRollupSummaries.Add(ctx, 1, metric.WithAttributes(
-			attribute.String("completion", string(s.Completion)), attribute.Bool("revised", s.Revision > 0)))
+		t.builder.ProcessorRunRollupSummaries.Add(ctx, 1, summarised(s.Completion, s.Revision > 0))
 		for m := range s.ModelIncrease {
 			t.unpriced(ctx, &s.ModelIncrease[m])
 		}
@@ -139,6 +163,10 @@ func (t *telemetry) emitted(ctx context.Context, summaries []engine.Summary) {
 			t.builder.ProcessorRunRollupOutcomeConflicts.Add(ctx, 1)
 		}
 	}
+}
+
+func summarised(completion run.Completion, revised bool) metric.MeasurementOption {
+	return metric.WithAttributes(attribute.String("completion", string(completion)), attribute.Bool("revised", revised))
 }
 
 // unpriced counts the calls of a model that have no price, as far as they are

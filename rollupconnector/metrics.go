@@ -148,7 +148,8 @@ func add(ctx context.Context, counter metric.Int64Counter, n int) {
 }
 
 // Start begins to flush.
-func (t *toMetrics) Start(context.Context, component.Host) error {
+func (t *toMetrics) Start(ctx context.Context, _ component.Host) error {
+	t.metrics.begin(ctx)
 	ctx, abandon := context.WithCancel(context.Background()) // that of Start ends with it
 	stop, stopped := make(chan struct{}), make(chan struct{})
 	t.abandon, t.stop, t.stopped = abandon, stop, stopped

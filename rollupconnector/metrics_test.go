@@ -568,6 +568,20 @@ func TestMetrics_atOnce(t *testing.T) {
 	}
 }
 
+// TestTelemetry_begin: counters that are alerted on are there from the start.
+func TestTelemetry_begin(t *testing.T) {
+	tel := componenttest.NewTelemetry()
+	stop(t, start(t, settings(tel), nil, &sink{}))
+	zero := []metricdata.DataPoint[int64]{{Value: 0}}
+	metadatatest.AssertEqualConnectorRunRollupFlushFailures(t, tel, zero, metricdatatest.IgnoreTimestamp())
+	metadatatest.AssertEqualConnectorRunRollupPointsLost(t, tel, zero, metricdatatest.IgnoreTimestamp())
+	metadatatest.AssertEqualConnectorRunRollupRepeats(t, tel, zero, metricdatatest.IgnoreTimestamp())
+	metadatatest.AssertEqualConnectorRunRollupForgottenEarly(t, tel, zero, metricdatatest.IgnoreTimestamp())
+	metadatatest.AssertEqualConnectorRunRollupInvalidInput(t, tel, []metricdata.DataPoint[int64]{
+		{Attributes: attribute.NewSet(attribute.String("reason", "part"))}, {Attributes: attribute.NewSet(attribute.String("reason", "value"))},
+	}, metricdatatest.IgnoreTimestamp())
+}
+
 // TestTelemetry_metrics: what a connector of metrics says of itself.
 func TestTelemetry_metrics(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

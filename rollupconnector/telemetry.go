@@ -73,6 +73,20 @@ func (t *telemetry) passed(ctx context.Context, n *tally) {
 	}
 }
 
+// begin has the counters of trouble say 0: a backend tells an increase from two
+// points, and would not see the first of one that begins with it.
+func (t *telemetry) begin(ctx context.Context) {
+	b := t.builder
+	for _, c := range []metric.Int64Counter{
+		b.ConnectorRunRollupFlushFailures, b.ConnectorRunRollupPointsLost, b.ConnectorRunRollupRepeats, b.ConnectorRunRollupForgottenEarly,
+	} {
+		c.Add(ctx, 0)
+	}
+	for _, reason := range t.reasons {
+		b.ConnectorRunRollupInvalidInput.Add(ctx, 0, reason)
+	}
+}
+
 func (t *telemetry) invalid(ctx context.Context, r reason, n int) {
 	if n > 0 {
 		t.builder.ConnectorRunRollupInvalidInput.Add(ctx, int64(n), t.reasons[r])

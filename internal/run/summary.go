@@ -24,6 +24,9 @@ const (
 	Shutdown    Completion = "shutdown"     // the component stops and has no storage
 )
 
+// Completions are all there are.
+var Completions = [...]Completion{RootEnded, Idle, MaxDuration, Evicted, Shutdown}
+
 // listLimit bounds the lists of a summary: models and services.
 const listLimit = 64
 
