@@ -3,112 +3,55 @@
 package sql
 
 import (
-	"bufio"
 	"bytes"
-	"encoding/json"
 	"fmt"
-	"io"
 	"math/rand/v2"
 	"os"
-	"os/exec"
 	"path/filepath"
-	"sync"
 	"testing"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/runrollup/runrollupprocessor/e2e/internal/duckdb"
 )
 
-// nodeProcess is the node program that has the engines. Tests of several
-// engines share it: an engine starts when it is first asked.
-type nodeProcess struct {
-	mu      sync.Mutex // guards one question and its answer
-	to      io.WriteCloser
-	from    *bufio.Reader
-	process *exec.Cmd
-}
-
-var node nodeProcess
+// duck is shared by the tests.
+var duck *duckdb.Engine
 
 func TestMain(m *testing.M) {
-	if err := node.start(); err != nil {
+	var err error
+	if duck, err = duckdb.Start("engines"); err != nil {
 		fmt.Fprintf(os.Stderr, "e2e/sql: %v\nThese tests take node (version 20 or later) and its engines: run `make e2e-sql`.\n", err)
 		os.Exit(1)
 	}
 	code := m.Run()
-	if err := node.stop(); err != nil {
-		fmt.Fprintf(os.Stderr, "e2e/sql: node: %v\n", err)
+	if err := duck.Stop(); err != nil {
+		fmt.Fprintf(os.Stderr, "e2e/sql: %v\n", err)
 		code = max(code, 1)
 	}
 	os.Exit(code)
 }
 
-func (n *nodeProcess) start() error {
-	if _, err := os.Stat(filepath.Join("engines", "node_modules")); err != nil {
-		return fmt.Errorf("the engines are not installed: %w", err)
-	}
-	n.process = exec.Command("node", filepath.Join("engines", "engines.mjs"))
-	n.process.Stderr = os.Stderr
-	var err error
-	if n.to, err = n.process.StdinPipe(); err != nil {
-		return err
-	}
-	out, err := n.process.StdoutPipe()
-	if err != nil {
-		return err
-	}
-	n.from = bufio.NewReader(out)
-	return n.process.Start()
-}
+type answer duckdb.Answer
 
-// stop ends the program as its input ends.
-func (n *nodeProcess) stop() error {
-	if err := n.to.Close(); err != nil {
-		return err
-	}
-	return n.process.Wait()
-}
-
-// answer is the last result of some statements. Values are as JSON has them:
-// nil, string, bool, json.Number, []any.
-type answer struct {
-	Columns []string `json:"columns"`
-	Rows    [][]any  `json:"rows"`
-	Error   string   `json:"error"`
-}
-
-// servers are the engines that are processes of their own, by name.
+// servers are the other engines, by name.
 var servers = map[string]func(statements string) (answer, error){}
 
 // ask runs statements in an engine.
 func ask(t *testing.T, engine, statements string) answer {
 	t.Helper()
-	run := servers[engine]
-	if run == nil {
-		run = func(statements string) (answer, error) { return node.ask(engine, statements) }
+	var a answer
+	var err error
+	if engine == "duckdb" {
+		var said duckdb.Answer
+		said, err = duck.Ask(statements)
+		a = answer(said)
+	} else {
+		a, err = servers[engine](statements)
 	}
-	a, err := run(statements)
 	require.NoError(t, err)
 	require.Empty(t, a.Error, "%s:\n%s", engine, statements)
 	return a
-}
-
-func (n *nodeProcess) ask(engine, statements string) (a answer, err error) {
-	n.mu.Lock()
-	defer n.mu.Unlock()
-	question, err := json.Marshal(map[string]string{"engine": engine, "sql": statements})
-	if err != nil {
-		return a, err
-	}
-	if _, err := n.to.Write(append(question, '\n')); err != nil {
-		return a, err
-	}
-	line, err := n.from.ReadBytes('\n')
-	if err != nil {
-		return a, fmt.Errorf("node ended: %w", err)
-	}
-	d := json.NewDecoder(bytes.NewReader(line))
-	d.UseNumber()
-	return a, d.Decode(&a)
 }
 
 // objects are rows by column, each value as text, NULL as nil.
