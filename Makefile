@@ -77,7 +77,7 @@ e2e-agree: build-scale prometheus engines ## a thousand known runs: spans, logs,
 	go -C e2e test -count=1 -v -tags agree ./agree
 
 .PHONY: e2e-all
-e2e-all: build build-scale prometheus engines ## all of the end-to-end tests above at once, as most of their time is waiting
+e2e-all: build build-scale prometheus engines ## all of the above at once, as most of their time is waiting (takes node 20, npm, python3 and PyPI)
 	go -C e2e test -count=1 -parallel 8 -tags $(strip $(TAGS)) ./...
 
 .PHONY: lint

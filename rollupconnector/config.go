@@ -76,8 +76,11 @@ func createDefaultConfig() component.Config {
 var perRun = []string{
 	botanu.RunID, botanu.EventID, botanu.ParentRun, botanu.RootRun, botanu.RetryOf,
 	botanu.Part, botanu.EventPart, botanu.RunStartTime, botanu.RunDeadline, botanu.OutcomeTime,
-	botanu.RunDuration, botanu.CostTotal, botanu.CostTotalExact, botanu.CostIncrease,
-	botanu.EventDuration, botanu.EventCostTotal, botanu.EventCostTotalExact, botanu.EventCostIncrease,
+	botanu.RunDuration, botanu.EventDuration,
+	botanu.CostTotal, botanu.CostTotalExact, botanu.CostIncrease, botanu.CostInput, botanu.CostOutput,
+	botanu.CostCacheRead, botanu.CostCacheWrite, botanu.CostMetered, botanu.CostUnsplit,
+	botanu.EventCostTotal, botanu.EventCostTotalExact, botanu.EventCostIncrease,
+	botanu.EventCostUnsuccessful, botanu.EventCostUnsuccessfulExact,
 }
 
 // onAll are the attributes that all metrics have, and onSome those that some

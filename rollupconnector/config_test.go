@@ -102,6 +102,8 @@ func TestConfig_perRun(t *testing.T) {
 		"botanu.run.part", "botanu.event.part", "botanu.run.start_time", "botanu.run.deadline_ts", "botanu.outcome.time",
 		"botanu.run.duration_ms", "botanu.run.cost.total", "botanu.run.cost.total_exact", "botanu.run.cost.increase_exact",
 		"botanu.event.duration_ms", "botanu.event.cost.total", "botanu.event.cost.total_exact", "botanu.event.cost.increase_exact",
+		"botanu.run.cost.input", "botanu.run.cost.output", "botanu.run.cost.cache_read", "botanu.run.cost.cache_write", "botanu.run.cost.metered",
+		"botanu.run.cost.unsplit", "botanu.event.cost.unsuccessful", "botanu.event.cost.unsuccessful_exact",
 	} {
 		c := createDefaultConfig().(*Config)
 		c.Metrics.Dimensions = []string{key}

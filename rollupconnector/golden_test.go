@@ -113,6 +113,9 @@ func play(t *testing.T, c connector.Traces) {
 			pass(10 * time.Second)
 		}
 	}
+	if metrics { // a revision that takes back what the one before it said
+		consume(t, c, runSummary(1, 1, nil, model{name: "m", calls: -1, unpriced: -1, input: -20, cost: "-0.25"}))
+	}
 	require.NoError(t, c.Shutdown(t.Context()))
 }
 
