@@ -14,8 +14,8 @@ import (
 	"github.com/runrollup/runrollupprocessor/internal/run"
 )
 
-// The columns that every dialect has, in this order, those of the contract
-// first.
+// The columns that a dialect of a database has, in this order, those of the
+// contract first.
 var (
 	RunColumns = []string{
 		"run_id", "event_id", "customer_id", "workflow", "environment", "attempt",
@@ -23,12 +23,14 @@ var (
 		"total_cost", "cost_accuracy", "llm_calls", "input_tokens", "output_tokens",
 		"started_at", "ended_at", "parts", "revision",
 		"parent_run_id", "root_run_id", "retry_of_run_id", "unpriced_calls",
+		"cost_caveats", "may_be_higher", "may_be_lower",
+		"workflow_version", "tenant_id", "team", "cost_center", "region",
 	}
 	EventColumns = []string{
 		"event_id", "customer_id", "workflow", "environment",
 		"outcome_status", "outcome_value_type", "outcome_value_amount", "value_per_unit",
 		"attempts", "runs", "total_cost", "unsuccessful_cost", "cost_accuracy",
-		"llm_calls", "input_tokens", "output_tokens", "started_at", "ended_at",
+		"llm_calls", "input_tokens", "output_tokens", "started_at", "ended_at", "unpriced_calls",
 	}
 	UsageColumns = []string{
 		"run_id", "part", "day", "provider", "model", "calls", "unpriced_calls",
@@ -57,6 +59,7 @@ func merge(parts []replay.Summary) Row {
 	row.identify(parts)
 	row.believe(parts)
 	row.add(parts)
+	row.doubt(parts)
 	var revision int64
 	start, end := parts[0].Start, parts[0].End
 	for i := range parts {
@@ -90,6 +93,8 @@ func (row Row) identify(parts []replay.Summary) {
 		"event_id": botanu.EventID, "customer_id": botanu.Customer, "workflow": botanu.Workflow,
 		"environment": botanu.Environment, "attempt": botanu.Attempt,
 		"parent_run_id": botanu.ParentRun, "root_run_id": botanu.RootRun, "retry_of_run_id": botanu.RetryOf,
+		"workflow_version": botanu.SummaryVersion, "tenant_id": botanu.Tenant,
+		"team": botanu.Team, "cost_center": botanu.CostCenter, "region": botanu.Region,
 	} {
 		row[column] = nil
 		for i := range order {
@@ -145,6 +150,30 @@ func (row Row) add(parts []replay.Summary) {
 	}
 }
 
+// doubt says why the cost may differ from the invoice, and which way. What is
+// unknown is at least what is known of it.
+func (row Row) doubt(parts []replay.Summary) {
+	caveats := []string{}
+	higher, lower := false, false
+	for i := range parts {
+		codes, _ := parts[i].Attributes[botanu.CostCaveats].([]any)
+		for _, code := range codes {
+			caveats = append(caveats, code.(string))
+		}
+		switch billing.ParseAccuracy(parts[i].Text(botanu.CostAccuracy)) {
+		case billing.Exact:
+		case billing.LowerBound, billing.Unknown:
+			higher = true
+		case billing.UpperBound:
+			lower = true
+		case billing.Estimate:
+			higher, lower = true, true
+		}
+	}
+	slices.Sort(caveats)
+	row["cost_caveats"], row["may_be_higher"], row["may_be_lower"] = slices.Compact(caveats), higher, lower
+}
+
 // Usage are the rows of relation model_usage: what the newest revision of each
 // part says of each model, by run, part, provider and model.
 func Usage(summaries []replay.Summary) []Row {
@@ -188,7 +217,7 @@ func eventRow(s event.Summary, eventID, customer string) Row {
 		"attempts": int64(s.Attempts), "runs": int64(s.Runs), "total_cost": nil, "unsuccessful_cost": nil,
 		"cost_accuracy": s.Accuracy.String(),
 		"llm_calls":     int64(s.Calls), "input_tokens": s.Tokens.InputTotal(), "output_tokens": s.Tokens.OutputTotal(),
-		"started_at": time.Unix(0, s.Start).UTC(), "ended_at": time.Unix(0, s.End).UTC(),
+		"started_at": time.Unix(0, s.Start).UTC(), "ended_at": time.Unix(0, s.End).UTC(), "unpriced_calls": int64(s.Unpriced),
 	}
 	if s.Outcome.Amount.OK {
 		row["outcome_value_amount"] = s.Outcome.Amount.N

@@ -23,7 +23,7 @@ import (
 )
 
 // Row is one row of a relation, by column: string, int64, float64,
-// [money.Amount], [time.Time] in UTC, or nil for NULL.
+// bool, []string, [money.Amount], [time.Time] in UTC, or nil for NULL.
 type Row map[string]any
 
 // World is one random event: its runs, with lineage of any kind, some of it
@@ -147,7 +147,10 @@ func (g *generator) member(i int) event.Member {
 		return m
 	}
 	m.Total = money.Amount(g.Int64N(100e12))
-	m.Caveats = []billing.Caveats{0, 0, 0, billing.Sampled, billing.PossibleDuplicate, billing.CacheAssumed}[g.IntN(6)]
+	m.Caveats = []billing.Caveats{
+		0, 0, 0, billing.Sampled, billing.PossibleDuplicate, billing.CacheAssumed,
+		billing.Sampled | billing.CacheTTLAssumed, billing.Sampled | billing.PossibleDuplicate,
+	}[g.IntN(8)]
 	return m
 }
 
@@ -156,6 +159,9 @@ func (g *generator) identity(i int) (id run.Identity) {
 	id[run.Event], id[run.Customer] = g.eventID, g.customer
 	id[run.Workflow] = g.pick("refund", "refund", "other", "")
 	id[run.Environment] = g.pick("prod", "test", "")
+	for _, f := range []run.Field{run.Version, run.Tenant, run.Team, run.CostCenter, run.Region} {
+		id[f] = g.pick(run.FieldNames[f]+" a", run.FieldNames[f]+" b", "")
+	}
 	for _, f := range []run.Field{run.ParentRun, run.RootRun, run.RetryOf} {
 		if g.IntN(3) == 0 {
 			id[f] = g.name(g.IntN(9))
@@ -213,6 +219,13 @@ func (g *generator) summary(m *event.Member) replay.Summary {
 		a[botanu.CostTotalExact], a[botanu.CostTotal] = m.Total.String(), m.Total.Float64()
 	} else {
 		a[botanu.CostAccuracy] = "unknown"
+	}
+	if codes := m.Caveats.Codes(); len(codes) > 0 {
+		list := make([]any, len(codes))
+		for i, code := range codes {
+			list[i] = code
+		}
+		a[botanu.CostCaveats] = list
 	}
 	s := replay.Summary{
 		RunID: m.RunID, Part: a[botanu.Part].(string), Revision: int64(m.Revision),
