@@ -182,3 +182,8 @@ func TestClickHouse_worldsFromLogs(t *testing.T) {
 	ask(t, "clickhouse", statement(t, "clickhouse", "from_logs.sql")+statement(t, "clickhouse", "schema.sql"))
 	l.hold(t, "clickhouse")
 }
+
+func TestClickHouse_droppedAttributes(t *testing.T) {
+	ledgerOf(t, dropped())
+	holdDropped(t, "clickhouse")
+}

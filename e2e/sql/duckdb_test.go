@@ -130,17 +130,11 @@ func TestDuckDB_brokenLine(t *testing.T) {
 	assert.Equal(t, []map[string]any{{"n": "2"}}, rows(t, "SELECT COUNT(*) AS n FROM lines WHERE resourceSpans IS NULL"))
 }
 
-// TestDuckDB_droppedAttributes: the configuration may drop all of a summary but
-// run, part and revision; it is told what is left.
 func TestDuckDB_droppedAttributes(t *testing.T) {
-	s := ledgertest.New(1).Summaries[0]
-	s.Models = nil
-	s.Attributes = map[string]any{"botanu.run_id": "r", "botanu.run.part": "1", "botanu.run.revision": int64(0)}
 	folder := t.TempDir()
-	spread(t, rand.New(rand.NewPCG(1, 4)), folder, spanLines(t, []replay.Summary{s}))
+	spread(t, rand.New(rand.NewPCG(1, 4)), folder, spanLines(t, dropped()))
 	openFiles(t, folder, "from_spans.sql")
-	assert.Equal(t, []map[string]any{{"run_id": "r", "total_cost": nil, "cost_accuracy": "unknown", "parts": "1"}},
-		rows(t, "SELECT run_id, total_cost, cost_accuracy, parts FROM runs"))
+	holdDropped(t, "duckdb")
 }
 
 // TestDuckDB_deepLineage: lineage is what applications say, and thousands of

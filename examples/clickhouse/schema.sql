@@ -83,8 +83,11 @@ WITH ranked AS (
         -- the outcome of one part, whole: a tuple is not passed over for a NULL in it
         argMax((r.outcome_status, r.outcome_value_type, r.outcome_value_amount, r.value_per_unit), r.belief) AS outcome,
         -- Calls without a single price have no total, even beside a part that
-        -- made no call and so cost nothing.
-        if(sum(r.llm_calls) = 0 OR max(r.llm_calls > 0 AND r.total_cost IS NOT NULL), sum(r.total_cost), NULL) AS total_cost,
+        -- made no call and so cost nothing. A part that does not say how many it
+        -- made (drop_attributes) may have made some.
+        if(sum(ifNull(r.llm_calls, 1)) = 0 OR min(r.total_cost IS NOT NULL)
+                OR max(r.total_cost IS NOT NULL AND ifNull(r.llm_calls > 0, ifNull(r.total_cost > 0, 0))),
+            sum(r.total_cost), NULL) AS total_cost,
         max(r.accuracy NOT IN ('exact', 'lower_bound', 'upper_bound', 'estimate')) AS is_unknown,
         max(r.accuracy NOT IN ('exact', 'upper_bound')) AS may_be_higher,
         max(r.accuracy IN ('upper_bound', 'estimate')) AS may_be_lower,
@@ -169,8 +172,10 @@ WITH gathered AS (
         ))) AS of,
         count() AS runs,
         -- Unknown where there are calls and none has a price; else what is known.
-        -- A run without a call may have cost something, too: metered work.
-        sum(r.llm_calls) = 0 OR max(r.total_cost IS NOT NULL AND (r.llm_calls > 0 OR r.total_cost > 0)) AS has_total,
+        -- A run without a call may have cost something, too: metered work. One that
+        -- does not say how many it made (drop_attributes) may have made some.
+        sum(ifNull(r.llm_calls, 1)) = 0 OR min(r.total_cost IS NOT NULL)
+            OR max(r.total_cost IS NOT NULL AND (ifNull(r.llm_calls, 0) > 0 OR ifNull(r.total_cost, 0) > 0)) AS has_total,
         sum(r.total_cost) AS total_cost,
         max(r.may_be_higher) AS may_be_higher, -- a run of unknown cost among them
         max(r.may_be_lower) AS may_be_lower,

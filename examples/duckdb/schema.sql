@@ -88,8 +88,11 @@ WITH ranked AS (
         MAX(outcome_value_amount) FILTER (WHERE believed = 1) AS outcome_value_amount,
         MAX(value_per_unit)       FILTER (WHERE believed = 1) AS value_per_unit,
         -- Calls without a single price have no total, even beside a part that
-        -- made no call and so cost nothing.
-        CASE WHEN SUM(llm_calls) = 0 OR bool_or(llm_calls > 0 AND total_cost IS NOT NULL) THEN SUM(total_cost) END AS total_cost,
+        -- made no call and so cost nothing. A part that does not say how many it
+        -- made (drop_attributes) may have made some.
+        CASE WHEN SUM(coalesce(llm_calls, 1)) = 0 OR bool_and(total_cost IS NOT NULL)
+                OR bool_or(total_cost IS NOT NULL AND coalesce(llm_calls > 0, total_cost > 0))
+            THEN SUM(total_cost) END AS total_cost,
         bool_or(accuracy NOT IN ('exact', 'lower_bound', 'upper_bound', 'estimate')) AS unknown,
         bool_or(accuracy NOT IN ('exact', 'upper_bound')) AS may_be_higher,
         bool_or(accuracy IN ('upper_bound', 'estimate')) AS may_be_lower,
@@ -252,8 +255,10 @@ WITH RECURSIVE run AS MATERIALIZED (
         MAX(greatest(known, number)) FILTER (WHERE from_last = 1) AS attempts,
         COUNT(*) AS runs,
         -- Unknown where there are calls and none has a price; else what is known.
-        -- A run without a call may have cost something, too: metered work.
-        SUM(llm_calls) = 0 OR bool_or(total_cost IS NOT NULL AND (llm_calls > 0 OR total_cost > 0)) AS has_total,
+        -- A run without a call may have cost something, too: metered work. One that
+        -- does not say how many it made (drop_attributes) may have made some.
+        SUM(coalesce(llm_calls, 1)) = 0 OR bool_and(total_cost IS NOT NULL)
+            OR bool_or(total_cost IS NOT NULL AND (coalesce(llm_calls, 0) > 0 OR total_cost > 0)) AS has_total,
         SUM(total_cost) AS total_cost,
         coalesce(SUM(total_cost) FILTER (WHERE unsuccessful), 0) AS unsuccessful_cost,
         bool_or(may_be_higher) AS may_be_higher, -- a run of unknown cost among them
