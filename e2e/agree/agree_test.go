@@ -171,6 +171,7 @@ func (w *world) holdSQL(t *testing.T, report *table, where, example string, engi
 	truth.hold(t, where, got)
 	report.add(where, got)
 	report.statements(where, w.holdStatements(t, engine, example))
+	w.holdPerSuccess(t, where, example, engine)
 }
 
 // senders is how many requests are on their way at once.

@@ -18,6 +18,7 @@ import (
 
 	"github.com/runrollup/runrollupprocessor/e2e/internal/clickhouse"
 	"github.com/runrollup/runrollupprocessor/e2e/internal/duckdb"
+	"github.com/runrollup/runrollupprocessor/e2e/internal/synthetic"
 )
 
 // sqlEngine runs statements, and gives the rows of the last.
@@ -167,6 +168,78 @@ func (w *world) holdStatements(t *testing.T, engine sqlEngine, example string) (
 		lines = append(lines, fmt.Sprintf("return on %s: value %s, cost %s, roi %s", workflow, shown(r[1]), shown(r[2]), shown(r[3])))
 	}
 	return lines
+}
+
+// success is a row of cost_per_success_of_runs.sql, or of events.
+type success struct {
+	count, successes, unknown int64
+	cost, unsuccessful        money // the latter of events alone
+	priced                    int64 // successes of which the cost is known
+}
+
+func (s *success) add(status string, cost money) {
+	s.count++
+	s.cost = s.cost.plus(cost)
+	if !cost.known {
+		s.unknown++
+	}
+	if status != "success" {
+		return
+	}
+	s.successes++
+	if cost.known {
+		s.priced++
+	}
+}
+
+// per is the cost of a success in whole picodollars.
+func (s *success) per() money {
+	if !s.cost.known || s.priced == 0 {
+		return money{}
+	}
+	return money{s.cost.usd / synthetic.USD(s.priced), true}
+}
+
+// holdPerSuccess holds what an example's files say of the cost of a success
+// against the truth, to the last digit.
+func (w *world) holdPerSuccess(t *testing.T, where, example string, engine sqlEngine) {
+	t.Helper()
+	runs, events := map[string]*success{}, map[string]*success{}
+	of := func(m map[string]*success, workflow string) *success {
+		if m[workflow] == nil {
+			m[workflow] = &success{}
+		}
+		return m[workflow]
+	}
+	truth := w.answers()
+	for _, r := range truth.runs {
+		of(runs, r.Workflow).add(r.Status, r.Cost)
+	}
+	for _, e := range truth.events {
+		s := of(events, e.Workflow)
+		s.add(e.Status, e.Cost)
+		s.unsuccessful = s.unsuccessful.plus(e.Unsuccessful)
+	}
+	for file, want := range map[string]map[string]*success{
+		"cost_per_success_of_runs.sql": runs, "cost_per_success_of_events.sql": events,
+	} {
+		statement, err := os.ReadFile(filepath.Join(repository, "examples", example, file))
+		require.NoError(t, err)
+		rows := engine(t, string(statement))
+		require.Len(t, rows, len(want), "%s in %s", file, where)
+		for _, r := range rows {
+			workflow := text(r[0])
+			s := want[workflow]
+			require.NotNil(t, s, "%s in %s: %s", file, where, workflow)
+			expected := []any{s.count, s.successes, s.cost, s.unknown, s.per()}
+			got := []any{whole(t, r[1]), whole(t, r[2]), amount(t, r[3]), whole(t, r[len(r)-2]), amount(t, r[len(r)-1])}
+			if file == "cost_per_success_of_events.sql" {
+				require.Len(t, r, 7)
+				expected, got = append(expected, s.unsuccessful), append(got, amount(t, r[4]))
+			}
+			assert.Equal(t, expected, got, "%s in %s: %s", file, where, workflow)
+		}
+	}
 }
 
 // near holds a quotient, which engines give as a float, against the exact one;
