@@ -248,11 +248,14 @@ func TestDuckDB_contract(t *testing.T) {
 	}
 }
 
+// nothingLoaded forgets what providers said in earlier tests.
+const nothingLoaded = "DROP TABLE IF EXISTS provider_usage; DROP TABLE IF EXISTS provider_cost; DROP TABLE IF EXISTS provider_days"
+
 // TestDuckDB_reconcile holds the samples' ledger against the samples' exports,
 // which differ in each of the ways that the statement tells apart.
 func TestDuckDB_reconcile(t *testing.T) {
 	openFiles(t, samples, "from_spans.sql")
-	ask(t, "duckdb", "DROP TABLE IF EXISTS provider_usage; DROP TABLE IF EXISTS provider_cost")
+	ask(t, "duckdb", nothingLoaded)
 	for _, export := range []string{"openai_usage", "openai_costs", "anthropic_usage", "anthropic_costs"} {
 		point(t, export, samples, strings.ReplaceAll(export, "_", "-")+"*.json")
 	}

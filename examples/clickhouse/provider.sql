@@ -15,7 +15,8 @@ CREATE TABLE IF NOT EXISTS provider_pages (
     loaded_at DateTime64(6, 'UTC') DEFAULT now64(6)
 ) ENGINE = MergeTree ORDER BY (provider, kind, loaded_at);
 
--- A day that is loaded again replaces what was loaded of it.
+-- Every day of the pages, those without a result, too. One that is loaded again
+-- replaces what was loaded of it.
 CREATE OR REPLACE VIEW provider_days AS
 SELECT b.provider AS provider, b.kind AS kind, b.day AS day, b.result AS result
 FROM (

@@ -1,7 +1,8 @@
 -- Holds the ledger against what the providers say, by provider, model and day
 -- in UTC: provider.sql says how to load that. Differences are the ledger less the
--- provider. Only days and providers that were loaded are compared. A dated model
--- is its undated one.
+-- provider. Compared are, of each provider that was loaded, all days from the
+-- first of the export to the last, those with them of which it tells nothing. A
+-- dated model is its undated one.
 --
 -- The ledger's day is that on which a run began, the provider's that of the
 -- call. Where runs go on past midnight a difference of one day comes back on
@@ -10,8 +11,7 @@ WITH
     (name) -> replaceRegexpOne(ifNull(name, ''), '-([0-9]{4}-[0-9]{2}-[0-9]{2}|[0-9]{8})$', '') AS undated,
     (day) -> toDate(day) AS period_of,
 loaded AS (
-    SELECT provider, min(day) AS first_day, max(day) AS last_day
-    FROM (SELECT provider, day FROM provider_usage UNION ALL SELECT provider, day FROM provider_cost) GROUP BY provider
+    SELECT provider, min(day) AS first_day, max(day) AS last_day FROM provider_days GROUP BY provider
 ), lines AS (
     SELECT u.provider AS provider, undated(u.model) AS model, period_of(u.day) AS period,
         u.calls AS calls, u.unpriced_calls AS unpriced_calls, u.input_uncached AS input_uncached, u.cache_read AS cache_read,

@@ -1,7 +1,8 @@
 -- Holds the ledger against what the providers say, by provider, model and day
 -- in UTC: run load_openai.sql or load_anthropic.sql first, or both. Differences
--- are the ledger less the provider. Only days and providers that were loaded
--- are compared. A dated model is its undated one.
+-- are the ledger less the provider. Compared are, of each provider that was
+-- loaded, all days from the first of the export to the last, those with them of
+-- which it tells nothing. A dated model is its undated one.
 --
 -- The ledger's day is that on which a run began, the provider's that of the
 -- call. Where runs go on past midnight a difference of one day comes back on
@@ -10,8 +11,7 @@ CREATE OR REPLACE TEMP MACRO undated(model) AS
     regexp_replace(coalesce(model, ''), '-([0-9]{4}-[0-9]{2}-[0-9]{2}|[0-9]{8})$', '');
 
 WITH loaded AS (
-    SELECT provider, MIN(day) AS first_day, MAX(day) AS last_day
-    FROM (SELECT provider, day FROM provider_usage UNION ALL SELECT provider, day FROM provider_cost) GROUP BY provider
+    SELECT provider, MIN(day) AS first_day, MAX(day) AS last_day FROM provider_days GROUP BY provider
 ), ledger AS (
     SELECT provider, undated(model) AS model,
         date_trunc(coalesce(getvariable('reconcile_by'), 'day'), day)::DATE AS period,
