@@ -52,8 +52,7 @@ func (e *export) page() string {
 		case e.provider == "openai":
 			result = fmt.Sprintf(`{"line_item":"%s, input","amount":{"value":%s,"currency":"USD"}}`, model, d.cost)
 		case e.kind == "usage":
-			result = fmt.Sprintf(`{"model":%q,"uncached_input_tokens":%d,"cache_read_input_tokens":0,"output_tokens":%d,
-				"cache_creation":{"ephemeral_5m_input_tokens":0,"ephemeral_1h_input_tokens":0}}`, model, d.input, d.output)
+			result = fmt.Sprintf(`{"model":%q,"uncached_input_tokens":%d,"cache_creation":null,"output_tokens":%d}`, model, d.input, d.output)
 		default: // in cents
 			result = fmt.Sprintf(`{"model":%q,"amount":"%s00","currency":"usd"}`, model, d.cost)
 		}

@@ -34,8 +34,9 @@ DELETE FROM provider_days WHERE provider = 'anthropic' AND kind = 'usage' AND da
 INSERT INTO provider_days SELECT 'anthropic', 'usage', day FROM loading;
 DELETE FROM provider_usage WHERE provider = 'anthropic' AND day IN (SELECT day FROM loading);
 INSERT INTO provider_usage
-SELECT 'anthropic', r.model, day, NULL, SUM(r.uncached_input_tokens), SUM(r.cache_read_input_tokens),
-    SUM(r.cache_creation.ephemeral_5m_input_tokens + r.cache_creation.ephemeral_1h_input_tokens), SUM(r.output_tokens)
+SELECT 'anthropic', r.model, day, NULL, SUM(r.uncached_input_tokens), SUM(coalesce(r.cache_read_input_tokens, 0)),
+    SUM(coalesce(r.cache_creation.ephemeral_5m_input_tokens, 0) + coalesce(r.cache_creation.ephemeral_1h_input_tokens, 0)),
+    SUM(r.output_tokens)
 FROM (SELECT day, unnest(results) AS r FROM loading) GROUP BY r.model, day;
 
 CREATE OR REPLACE TEMP TABLE loading AS
