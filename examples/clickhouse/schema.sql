@@ -121,7 +121,7 @@ SELECT
     a.parent_run_id AS parent_run_id, a.root_run_id AS root_run_id, a.retry_of_run_id AS retry_of_run_id,
     a.unpriced_calls AS unpriced_calls,
     a.cost_caveats AS cost_caveats, -- why the cost may differ from the invoice
-    a.may_be_higher AS may_be_higher, a.may_be_lower AS may_be_lower, -- which way
+    a.may_be_higher::Bool AS may_be_higher, a.may_be_lower::Bool AS may_be_lower, -- which way
     a.workflow_version AS workflow_version, a.tenant_id AS tenant_id,
     a.team AS team, a.cost_center AS cost_center, a.region AS region
 FROM added AS a;
