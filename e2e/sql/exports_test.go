@@ -34,6 +34,7 @@ type exportDay struct {
 	day           int
 	input, output int
 	cost          string
+	hour          int // at which the bucket begins
 }
 
 // models are the models of the exports, by provider.
@@ -43,10 +44,10 @@ var models = map[string]string{"openai": "gpt-4o-2024-08-06", "anthropic": "clau
 func (e *export) page() string {
 	buckets := make([]string, len(e.days))
 	for i, d := range e.days {
-		at := time.Date(2026, 11, d.day, 0, 0, 0, 0, time.UTC)
+		at := time.Date(2026, 11, d.day, d.hour, 0, 0, 0, time.UTC)
 		result := ""
 		switch model := models[e.provider]; {
-		case d == exportDay{day: d.day}:
+		case d == exportDay{day: d.day, hour: d.hour}:
 		case e.provider == "openai" && e.kind == "usage":
 			result = fmt.Sprintf(`{"model":%q,"num_model_requests":1,"input_tokens":%d,"output_tokens":%d}`, model, d.input, d.output)
 		case e.provider == "openai":
@@ -90,10 +91,10 @@ var exportsOf = []struct {
 		func(p string) []export {
 			return []export{
 				// The first week's last day was not over when it was fetched.
-				{p, "usage", "usage-2026-11-03-1", []exportDay{{2, 100, 10, ""}, {3, 60, 6, ""}}},
-				{p, "usage", "usage-2026-11-10-1", []exportDay{{3, 100, 10, ""}, {4, 100, 10, ""}}},
-				{p, "cost", "costs-2026-11-03-1", []exportDay{{2, 0, 0, "2"}, {3, 0, 0, "1"}}},
-				{p, "cost", "costs-2026-11-10-1", []exportDay{{3, 0, 0, "2"}, {4, 0, 0, "3"}}},
+				{p, "usage", "usage-2026-11-03-1", []exportDay{{2, 100, 10, "", 0}, {3, 60, 6, "", 0}}},
+				{p, "usage", "usage-2026-11-10-1", []exportDay{{3, 100, 10, "", 0}, {4, 100, 10, "", 0}}},
+				{p, "cost", "costs-2026-11-03-1", []exportDay{{2, 0, 0, "2", 0}, {3, 0, 0, "1", 0}}},
+				{p, "cost", "costs-2026-11-10-1", []exportDay{{3, 0, 0, "2", 0}, {4, 0, 0, "3", 0}}},
 			}
 		},
 		map[string]string{"2026-11-02": "agrees", "2026-11-03": "agrees", "2026-11-04": "another price"},
@@ -101,7 +102,7 @@ var exportsOf = []struct {
 	{
 		"usage alone",
 		func(p string) []export {
-			return []export{{p, "usage", "usage-1", []exportDay{{2, 100, 10, ""}, {3, 101, 10, ""}}}}
+			return []export{{p, "usage", "usage-1", []exportDay{{2, 100, 10, "", 0}, {3, 101, 10, "", 0}}}}
 		},
 		map[string]string{"2026-11-02": "no cost to compare", "2026-11-03": "the provider counted more"},
 	},
@@ -109,8 +110,8 @@ var exportsOf = []struct {
 		"days without results",
 		func(p string) []export {
 			return []export{
-				{p, "usage", "usage-1", []exportDay{{day: 1}, {2, 100, 10, ""}, {day: 3}, {day: 4}}},
-				{p, "cost", "costs-1", []exportDay{{day: 1}, {2, 0, 0, "2"}, {day: 3}, {day: 4}}},
+				{p, "usage", "usage-1", []exportDay{{day: 1}, {2, 100, 10, "", 0}, {day: 3}, {day: 4}}},
+				{p, "cost", "costs-1", []exportDay{{day: 1}, {2, 0, 0, "2", 0}, {day: 3}, {day: 4}}},
 			}
 		},
 		map[string]string{
@@ -123,11 +124,22 @@ var exportsOf = []struct {
 		map[string]string{"2026-11-02": "not in the export", "2026-11-03": "not in the export"},
 	},
 	{
+		"hours of a day",
+		func(p string) []export {
+			return []export{
+				{p, "usage", "usage-1", []exportDay{{2, 50, 4, "", 0}, {2, 40, 6, "", 7}, {day: 2, hour: 8}}},
+				{p, "usage", "usage-2", []exportDay{{2, 50, 6, "", 7}}}, // the hour was not over
+				{p, "cost", "costs-1", []exportDay{{2, 0, 0, "2", 0}}},
+			}
+		},
+		map[string]string{"2026-11-02": "agrees"},
+	},
+	{
 		"a day that lost its results",
 		func(p string) []export {
 			return []export{
-				{p, "usage", "usage-1", []exportDay{{2, 100, 10, ""}}}, {p, "usage", "usage-2", []exportDay{{day: 2}}},
-				{p, "cost", "costs-1", []exportDay{{2, 0, 0, "2"}}}, {p, "cost", "costs-2", []exportDay{{day: 2}}},
+				{p, "usage", "usage-1", []exportDay{{2, 100, 10, "", 0}}}, {p, "usage", "usage-2", []exportDay{{day: 2}}},
+				{p, "cost", "costs-1", []exportDay{{2, 0, 0, "2", 0}}}, {p, "cost", "costs-2", []exportDay{{day: 2}}},
 			}
 		},
 		map[string]string{"2026-11-02": "not in the export"},

@@ -15,19 +15,22 @@ CREATE TABLE IF NOT EXISTS provider_pages (
     loaded_at DateTime64(6, 'UTC') DEFAULT now64(6)
 ) ENGINE = MergeTree ORDER BY (provider, kind, loaded_at);
 
--- Every day of the pages, those without a result, too. One that is loaded again
--- replaces what was loaded of it.
+-- Every bucket of the pages, those without a result, too: a day of each provider
+-- and kind, or an hour of one. One that is loaded again replaces what was loaded
+-- of it.
 CREATE OR REPLACE VIEW provider_days AS
 SELECT b.provider AS provider, b.kind AS kind, b.day AS day, b.result AS result
 FROM (
-    SELECT p.provider AS provider, p.kind AS kind, p.loaded_at AS loaded_at, JSONExtractArrayRaw(bucket, 'results') AS result,
+    SELECT p.provider AS provider, p.kind AS kind, p.loaded_at AS loaded_at,
+        concat(JSONExtractRaw(bucket, 'start_time'), JSONExtractRaw(bucket, 'starting_at')) AS start,
+        JSONExtractArrayRaw(bucket, 'results') AS result,
         if(JSONHas(bucket, 'start_time'),
             toDate(toDateTime(JSONExtractInt(bucket, 'start_time'), 'UTC')),
             toDate(parseDateTimeBestEffort(JSONExtractString(bucket, 'starting_at'), 'UTC'))) AS day
     FROM provider_pages AS p ARRAY JOIN JSONExtractArrayRaw(p.page, 'data') AS bucket
 ) AS b
-ORDER BY b.provider, b.kind, b.day, b.loaded_at DESC
-LIMIT 1 BY b.provider, b.kind, b.day;
+ORDER BY b.provider, b.kind, b.start, b.loaded_at DESC
+LIMIT 1 BY b.provider, b.kind, b.start;
 
 CREATE OR REPLACE VIEW provider_usage AS
 SELECT

@@ -29,9 +29,9 @@ FROM (
                 cache_read_input_tokens BIGINT, output_tokens BIGINT)[])[]'
         })
 )
-QUALIFY ROW_NUMBER() OVER (PARTITION BY day ORDER BY filename DESC) = 1;
+QUALIFY ROW_NUMBER() OVER (PARTITION BY b.starting_at ORDER BY filename DESC) = 1; -- the one last in order of name
 DELETE FROM provider_days WHERE provider = 'anthropic' AND kind = 'usage' AND day IN (SELECT day FROM loading);
-INSERT INTO provider_days SELECT 'anthropic', 'usage', day FROM loading;
+INSERT INTO provider_days SELECT DISTINCT 'anthropic', 'usage', day FROM loading;
 DELETE FROM provider_usage WHERE provider = 'anthropic' AND day IN (SELECT day FROM loading);
 INSERT INTO provider_usage
 SELECT 'anthropic', r.model, day, NULL, SUM(r.uncached_input_tokens), SUM(coalesce(r.cache_read_input_tokens, 0)),
@@ -47,9 +47,9 @@ FROM (
             {"model": "VARCHAR", "description": "VARCHAR", "amount": "VARCHAR", "currency": "VARCHAR"}]}]}').data) AS b
     FROM read_text(coalesce(getvariable('anthropic_costs'), 'exports/anthropic-costs*.json')) -- which may find none
 )
-QUALIFY ROW_NUMBER() OVER (PARTITION BY day ORDER BY filename DESC) = 1;
+QUALIFY ROW_NUMBER() OVER (PARTITION BY b.starting_at ORDER BY filename DESC) = 1; -- the one last in order of name
 DELETE FROM provider_days WHERE provider = 'anthropic' AND kind = 'cost' AND day IN (SELECT day FROM loading);
-INSERT INTO provider_days SELECT 'anthropic', 'cost', day FROM loading;
+INSERT INTO provider_days SELECT DISTINCT 'anthropic', 'cost', day FROM loading;
 DELETE FROM provider_cost WHERE provider = 'anthropic' AND day IN (SELECT day FROM loading);
 INSERT INTO provider_cost
 SELECT 'anthropic', coalesce(r.model, r.description) AS model, day, -- what is no model's keeps its name

@@ -27,9 +27,9 @@ FROM (
                 input_tokens BIGINT, input_cached_tokens BIGINT, input_cache_write_tokens BIGINT, output_tokens BIGINT)[])[]'
         })
 )
-QUALIFY ROW_NUMBER() OVER (PARTITION BY day ORDER BY filename DESC) = 1;
+QUALIFY ROW_NUMBER() OVER (PARTITION BY b.start_time ORDER BY filename DESC) = 1; -- the one last in order of name
 DELETE FROM provider_days WHERE provider = 'openai' AND kind = 'usage' AND day IN (SELECT day FROM loading);
-INSERT INTO provider_days SELECT 'openai', 'usage', day FROM loading;
+INSERT INTO provider_days SELECT DISTINCT 'openai', 'usage', day FROM loading;
 DELETE FROM provider_usage WHERE provider = 'openai' AND day IN (SELECT day FROM loading);
 INSERT INTO provider_usage
 SELECT 'openai', r.model, day, SUM(r.num_model_requests),
@@ -46,9 +46,9 @@ FROM (
         '{"data": [{"start_time": "BIGINT", "results": [{"line_item": "VARCHAR", "amount": {"value": "VARCHAR", "currency": "VARCHAR"}}]}]}').data) AS b
     FROM read_text(coalesce(getvariable('openai_costs'), 'exports/openai-costs*.json')) -- which may find none
 )
-QUALIFY ROW_NUMBER() OVER (PARTITION BY day ORDER BY filename DESC) = 1;
+QUALIFY ROW_NUMBER() OVER (PARTITION BY b.start_time ORDER BY filename DESC) = 1; -- the one last in order of name
 DELETE FROM provider_days WHERE provider = 'openai' AND kind = 'cost' AND day IN (SELECT day FROM loading);
-INSERT INTO provider_days SELECT 'openai', 'cost', day FROM loading;
+INSERT INTO provider_days SELECT DISTINCT 'openai', 'cost', day FROM loading;
 DELETE FROM provider_cost WHERE provider = 'openai' AND day IN (SELECT day FROM loading);
 INSERT INTO provider_cost
 SELECT 'openai',
