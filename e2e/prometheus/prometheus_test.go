@@ -412,12 +412,13 @@ func (s *setup) holdRules(t *testing.T, all *truth) {
 }
 
 // holdPages holds that the metrics that rules and the example's page speak of
-// are there, and that the server understands the page's queries.
+// are there, those of the collector itself too, by just these names, and that
+// the server understands the page's queries.
 func (s *setup) holdPages(t *testing.T) {
 	t.Helper()
 	page, err := os.ReadFile(filepath.Join(example, "README.md"))
 	require.NoError(t, err)
-	names := metrics(t, "botanu_")
+	names := append(metrics(t, "botanu_"), metrics(t, "otelcol_")...)
 	for _, m := range quoted.FindAllStringSubmatch(string(page), -1) {
 		if !label[m[1]] {
 			names = append(names, m[1])

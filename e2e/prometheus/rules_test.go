@@ -106,8 +106,8 @@ func TestEveryAlertHasARunbook(t *testing.T) {
 }
 
 // TestRulesReadMetricsThatExist: a misspelt metric would be a rule that never
-// says anything. The business metrics are held against a server in
-// [TestScraped].
+// says anything. What each is called by the time that it is scraped is held
+// against a server in [TestScraped].
 func TestRulesReadMetricsThatExist(t *testing.T) {
 	own := map[string]bool{}
 	for _, path := range []string{"metadata.yaml", "rollupconnector/metadata.yaml"} {
