@@ -76,7 +76,8 @@ type setup struct {
 	config string // of the collector
 	env    []string
 	ledger string
-	jobs   int // that Prometheus scrapes
+	// scraped says that Prometheus finds the metrics of runs where it looks.
+	scraped bool
 }
 
 // Times of the example, shortened. A series has to be scraped between two
@@ -87,8 +88,9 @@ const (
 )
 
 // prepare starts a Prometheus with a copy of the example, and writes one of a
-// collector's configuration.
-func prepare(t *testing.T, collectorConfig string) *setup {
+// collector's configuration. Where it is not to be scraped, the job is left as
+// users leave it, and nothing answers.
+func prepare(t *testing.T, collectorConfig string, scraped bool) *setup {
 	t.Helper()
 	t.Parallel() // most of the time is waiting
 	dir := t.TempDir()
@@ -100,9 +102,9 @@ func prepare(t *testing.T, collectorConfig string) *setup {
 	require.NoError(t, err)
 
 	copied := prometheus.Example{Folder: example, Metrics: metrics, Own: own, Scrape: scrapeInterval, Evaluate: "1s"}
-	pushed := collectorConfig == "collector-otlp.yaml"
-	if pushed {
-		copied.Metrics = "" // nothing to scrape
+	if !scraped {
+		// Port 1 is nobody's: a free one might be another test's a moment later.
+		copied.Metrics = "127.0.0.1:1"
 	}
 	config, err := copied.Write(dir)
 	require.NoError(t, err)
@@ -117,11 +119,7 @@ func prepare(t *testing.T, collectorConfig string) *setup {
 		}
 	})
 
-	s := &setup{server: server, config: filepath.Join(dir, "collector.yaml"), ledger: filepath.Join(dir, "summaries.jsonl")}
-	s.jobs = 2
-	if pushed {
-		s.jobs = 1
-	}
+	s := &setup{server: server, config: filepath.Join(dir, "collector.yaml"), ledger: filepath.Join(dir, "summaries.jsonl"), scraped: scraped}
 	require.NoError(t, edit.File(filepath.Join(example, collectorConfig), s.config, func(file map[string]any) error {
 		return errors.Join(
 			edit.Set(file, "300ms", "processors", "run_rollup", "quiet_period"),
@@ -131,7 +129,7 @@ func prepare(t *testing.T, collectorConfig string) *setup {
 		)
 	}))
 	s.env = []string{"RUNROLLUP_OUT=" + s.ledger, "RUNROLLUP_OWN_METRICS_PORT=" + ownPort, "RUNROLLUP_PROMETHEUS=" + metrics}
-	if pushed {
+	if collectorConfig == "collector-otlp.yaml" {
 		s.env[2] = "RUNROLLUP_PROMETHEUS=" + server.URL
 	}
 	return s
@@ -150,7 +148,14 @@ func (s *setup) collector(t *testing.T) *replay.Collector {
 	// A Prometheus that has just started scrapes nothing for some seconds. What
 	// series say before it does, it cannot know from what they said before that.
 	await(t, "the first scrapes", func() (string, error) {
-		return s.one(t, "min(up) * count(up)", float64(s.jobs))
+		if differs, err := s.one(t, `up{job="collector"}`, 1); differs != "" || err != nil {
+			return differs, err
+		}
+		up := 0.
+		if s.scraped {
+			up = 1
+		}
+		return s.one(t, `up{job="run_rollup"}`, up)
 	})
 	return c
 }
@@ -176,14 +181,42 @@ func await(t *testing.T, what string, differs func() (string, error)) {
 	require.NoError(t, err, "waiting for %s; last: %s", what, last)
 }
 
-func TestScraped(t *testing.T) { play(t, "collector.yaml") }
+func TestScraped(t *testing.T) { play(t, "collector.yaml", true) }
 
-func TestPushed(t *testing.T) { play(t, "collector-otlp.yaml") }
+func TestPushed(t *testing.T) { play(t, "collector-otlp.yaml", false) }
+
+// TestMissing: a scrape of the metrics of runs that fails is noticed by what
+// the collector says of itself.
+func TestMissing(t *testing.T) {
+	s := prepare(t, "collector.yaml", false)
+	c := s.collector(t)
+	rng := rand.New(rand.NewPCG(20261123, 8))
+	require.NoError(t, c.Send(t.Context(), newTruth().start("refund", "success", rng).sent()))
+	await(t, "the alert", func() (string, error) { return s.one(t, `ALERTS{alertname="RunRollupMetricsMissing"}`, 1) })
+	samples, err := s.server.Query(t.Context(), "botanu_runs_total")
+	require.NoError(t, err)
+	assert.Empty(t, samples)
+	s.none(t, "RunRollupDown")
+	stop(t, c)
+}
+
+// none holds that an alert neither fires nor is about to. On a slow machine a
+// single scrape may fail: the next puts that right.
+func (s *setup) none(t *testing.T, alert string) {
+	t.Helper()
+	await(t, "no "+alert, func() (string, error) {
+		samples, err := s.server.Query(t.Context(), fmt.Sprintf("ALERTS{alertname=%q}", alert))
+		if err == nil && len(samples) > 0 {
+			return fmt.Sprint(samples), nil
+		}
+		return "", err
+	})
+}
 
 // play sends known runs, has some change their mind, starts the collector
 // anew, and holds what Prometheus says against the truth.
-func play(t *testing.T, config string) {
-	s := prepare(t, config)
+func play(t *testing.T, config string, scraped bool) {
+	s := prepare(t, config, scraped)
 	c := s.collector(t)
 	rng := rand.New(rand.NewPCG(20261123, 7))
 	all := newTruth()
@@ -240,6 +273,10 @@ func play(t *testing.T, config string) {
 	s.holdRules(t, all)
 	s.holdPages(t)
 	s.holdExemplar(t, once, all.cost("refund"))
+	// All has arrived, and that a scrape finds nothing where metrics are pushed
+	// worries nobody.
+	s.none(t, "RunRollupDown")
+	s.none(t, "RunRollupMetricsMissing")
 
 	// A second run of the workflow, after a restart: a counter of its own.
 	stop(t, c)

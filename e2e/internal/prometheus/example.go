@@ -12,7 +12,7 @@ import (
 // else stays as users get it.
 type Example struct {
 	Folder   string // examples/prometheus
-	Metrics  string // host and port of the collector's exporter prometheus; "" where metrics are pushed
+	Metrics  string // host and port of the collector's exporter prometheus; of nobody where metrics are pushed
 	Own      string // host and port of the collector's own metrics
 	Scrape   string // how often both are scraped, such as 200ms
 	Evaluate string // how often rules are evaluated
@@ -45,7 +45,6 @@ func (e *Example) Write(dir string) (config string, err error) {
 	return config, edit.File(filepath.Join(e.Folder, "prometheus.yml"), config, func(file map[string]any) error {
 		targets := map[string]string{"run_rollup": e.Metrics, "collector": e.Own}
 		jobs, _ := file["scrape_configs"].([]any)
-		var kept []any
 		for _, j := range jobs {
 			job, ok := j.(map[string]any)
 			if !ok {
@@ -57,17 +56,12 @@ func (e *Example) Write(dir string) (config string, err error) {
 				return fmt.Errorf("nobody says what to scrape for the job %q", name)
 			}
 			delete(targets, name)
-			if target == "" {
-				continue
-			}
 			job["scrape_interval"], job["scrape_timeout"] = e.Scrape, e.Scrape
 			job["static_configs"] = []any{map[string]any{"targets": []any{target}}}
-			kept = append(kept, job)
 		}
 		if len(targets) > 0 {
 			return fmt.Errorf("jobs %v are missing", targets)
 		}
-		file["scrape_configs"] = kept
 		return nil
 	})
 }
