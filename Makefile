@@ -127,4 +127,4 @@ reconcile: ## hold every recorded run against its provider's invoice, and write 
 
 .PHONY: clean
 clean: ## remove what the other targets made
-	rm -rf bin _build demo/out
+	rm -rf bin _build demo/out e2e/sql/engines/node_modules
