@@ -92,9 +92,7 @@ func putSum[N int64 | float64](c *converter, f flush, m pmetric.Metric, data met
 		overflows = overflows || p.Attributes.HasValue(overflow)
 		for _, s := range c.points(f, m.Name(), data.Temporality, p.StartTime, p.Time, p.Attributes) {
 			to := sum.DataPoints().AppendEmpty()
-			putAttributes(to.Attributes(), p.Attributes)
-			to.SetStartTimestamp(s.start)
-			to.SetTimestamp(s.at)
+			putHead(to, s, p.Attributes)
 			if s.zero {
 				set(to, 0)
 				continue
@@ -118,9 +116,7 @@ func putHistogram(c *converter, f flush, m pmetric.Metric, data metricdata.Histo
 		overflows = overflows || p.Attributes.HasValue(overflow)
 		for _, s := range c.points(f, m.Name(), data.Temporality, p.StartTime, p.Time, p.Attributes) {
 			to := histogram.DataPoints().AppendEmpty()
-			putAttributes(to.Attributes(), p.Attributes)
-			to.SetStartTimestamp(s.start)
-			to.SetTimestamp(s.at)
+			putHead(to, s, p.Attributes)
 			to.ExplicitBounds().FromRaw(p.Bounds)
 			if s.zero {
 				to.SetSum(0)
@@ -149,14 +145,22 @@ func putHistogram(c *converter, f flush, m pmetric.Metric, data metricdata.Histo
 // cardinality limit, by the SDK's specification.
 const overflow = attribute.Key("otel.metric.overflow")
 
-func putAttributes(to pcommon.Map, from attribute.Set) {
-	to.EnsureCapacity(from.Len())
+// putHead writes what a point of any kind begins with: whose it is, and of when.
+func putHead(to interface {
+	Attributes() pcommon.Map
+	SetStartTimestamp(pcommon.Timestamp)
+	SetTimestamp(pcommon.Timestamp)
+}, p point, from attribute.Set) {
+	to.SetStartTimestamp(p.start)
+	to.SetTimestamp(p.at)
+	attributes := to.Attributes()
+	attributes.EnsureCapacity(from.Len())
 	for iter := from.Iter(); iter.Next(); {
 		kv := iter.Attribute()
 		if kv.Value.Type() == attribute.BOOL { // otel.metric.overflow
-			to.PutBool(string(kv.Key), kv.Value.AsBool())
+			attributes.PutBool(string(kv.Key), kv.Value.AsBool())
 		} else {
-			to.PutStr(string(kv.Key), kv.Value.AsString())
+			attributes.PutStr(string(kv.Key), kv.Value.AsString())
 		}
 	}
 }
