@@ -2,30 +2,20 @@ package e2e
 
 import (
 	"context"
-	"fmt"
-	"os"
 	"path/filepath"
 	"testing"
 	"time"
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/runrollup/runrollupprocessor/e2e/internal/subject"
 	"github.com/runrollup/runrollupprocessor/internal/replay"
 )
 
 // binary is the collector under test.
-var binary = "../bin/otelcol-runrollup"
+var binary = subject.Binary("../bin/otelcol-runrollup")
 
-func TestMain(m *testing.M) {
-	if path := os.Getenv("RUNROLLUP_COLLECTOR"); path != "" {
-		binary = path
-	}
-	if _, err := os.Stat(binary); err != nil {
-		fmt.Fprintf(os.Stderr, "e2e: there is no collector to test: %v\nRun `make build`, or name one in RUNROLLUP_COLLECTOR.\n", err)
-		os.Exit(1)
-	}
-	os.Exit(m.Run())
-}
+func TestMain(m *testing.M) { subject.Main(m, "make build", binary) }
 
 // Bounds on waiting, far above what is due on a slow machine.
 const (
@@ -42,14 +32,7 @@ type collector struct {
 // start runs the collector with testdata/collector.yaml. It appends to out.
 func start(t *testing.T, out string, env ...string) *collector {
 	t.Helper()
-	c, err := replay.Start(t.Context(), binary, filepath.Join("testdata", "collector.yaml"), append(env, "E2E_OUT="+out)...)
-	require.NoError(t, err)
-	t.Cleanup(func() {
-		_ = c.Kill() // of no effect on one that was stopped
-		if t.Failed() {
-			t.Logf("the collector wrote:\n%s", c.Log())
-		}
-	})
+	c := subject.Start(t, binary, filepath.Join("testdata", "collector.yaml"), append(env, "E2E_OUT="+out)...)
 	return &collector{Collector: c, out: out}
 }
 
@@ -81,9 +64,7 @@ func (c *collector) summaries(t *testing.T) []replay.Summary {
 // stop ends the collector in good order.
 func (c *collector) stop(t *testing.T) {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), stopLimit)
-	defer cancel()
-	require.NoError(t, c.Stop(ctx))
+	subject.Stop(t, c.Collector, stopLimit)
 }
 
 // capture is a recording, moved to now.

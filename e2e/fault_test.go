@@ -17,6 +17,7 @@ import (
 	"go.opentelemetry.io/collector/pdata/ptrace"
 
 	"github.com/runrollup/runrollupprocessor/e2e/internal/peer"
+	"github.com/runrollup/runrollupprocessor/e2e/internal/subject"
 	"github.com/runrollup/runrollupprocessor/e2e/internal/synthetic"
 	"github.com/runrollup/runrollupprocessor/internal/botanu"
 	"github.com/runrollup/runrollupprocessor/internal/replay"
@@ -117,15 +118,8 @@ func newFaults(t *testing.T) *faults {
 	_, port, err := net.SplitHostPort(address)
 	require.NoError(t, err)
 	f.metrics = "http://" + address + "/metrics"
-	f.collector, err = replay.Start(t.Context(), binary, filepath.Join("testdata", "fault.yaml"),
+	f.collector = subject.Start(t, binary, filepath.Join("testdata", "fault.yaml"),
 		"E2E_DOWNSTREAM="+f.downstream.URL(), "E2E_METRICS_PORT="+port)
-	require.NoError(t, err)
-	t.Cleanup(func() {
-		_ = f.collector.Kill() // of no effect on one that was stopped
-		if t.Failed() {
-			t.Logf("the collector wrote:\n%s", f.collector.Log())
-		}
-	})
 	f.client = &peer.Client{Endpoint: f.collector.Endpoint, HTTP: &http.Client{Timeout: waitLimit}}
 	return f
 }

@@ -13,6 +13,7 @@ import (
 	"go.opentelemetry.io/collector/pdata/ptrace"
 
 	"github.com/runrollup/runrollupprocessor/e2e/internal/edit"
+	"github.com/runrollup/runrollupprocessor/e2e/internal/subject"
 	"github.com/runrollup/runrollupprocessor/e2e/internal/synthetic"
 	"github.com/runrollup/runrollupprocessor/internal/botanu"
 	"github.com/runrollup/runrollupprocessor/internal/replay"
@@ -41,15 +42,8 @@ func startSampled(t *testing.T, example string, set func(file map[string]any) er
 	}))
 	s := &sampled{spans: filepath.Join(dir, "spans.jsonl"), runs: map[string]*synthetic.Run{}, traces: map[string]string{}}
 	out := filepath.Join(dir, "summaries.jsonl")
-	c, err := replay.Start(t.Context(), binary, config, "RUNROLLUP_SUMMARIES="+out, "RUNROLLUP_SPANS="+s.spans)
-	require.NoError(t, err)
+	c := subject.Start(t, binary, config, "RUNROLLUP_SUMMARIES="+out, "RUNROLLUP_SPANS="+s.spans)
 	s.collector = &collector{Collector: c, out: out}
-	t.Cleanup(func() {
-		_ = c.Kill() // of no effect on one that was stopped
-		if t.Failed() {
-			t.Logf("the collector wrote:\n%s", c.Log())
-		}
-	})
 	return s
 }
 

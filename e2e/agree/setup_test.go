@@ -18,6 +18,7 @@ import (
 
 	"github.com/runrollup/runrollupprocessor/e2e/internal/peer"
 	"github.com/runrollup/runrollupprocessor/e2e/internal/prometheus"
+	"github.com/runrollup/runrollupprocessor/e2e/internal/subject"
 	"github.com/runrollup/runrollupprocessor/internal/replay"
 )
 
@@ -35,13 +36,7 @@ const (
 )
 
 func TestMain(m *testing.M) {
-	for _, path := range []string{scaleBinary, serverBinary, engines + "/node_modules"} {
-		if _, err := os.Stat(path); err != nil {
-			fmt.Fprintf(os.Stderr, "e2e: %v\nRun `make e2e-agree`, which makes it.\n", err)
-			os.Exit(1)
-		}
-	}
-	os.Exit(m.Run())
+	subject.Main(m, "make e2e-agree", scaleBinary, serverBinary, engines+"/node_modules")
 }
 
 // collector is a running collector and where to read what it tells.
@@ -78,22 +73,13 @@ func startCollector(t *testing.T, free addresses, job, config string, env ...str
 	require.NoError(t, err)
 	c := &collector{out: t.TempDir(), scraped: "http://" + exporter + "/metrics", own: "http://" + own + "/metrics", job: job}
 	env = append(env, "AGREE_OUT="+c.out, "AGREE_PROMETHEUS="+exporter, "AGREE_OWN_PORT="+port)
-	c.Collector, err = replay.Start(t.Context(), scaleBinary, config, env...)
-	require.NoError(t, err)
-	t.Cleanup(func() {
-		_ = c.Kill() // of no effect on one that was stopped
-		if t.Failed() {
-			t.Logf("the %s collector wrote:\n%s", job, c.Log())
-		}
-	})
+	c.Collector = subject.Start(t, scaleBinary, config, env...)
 	return c
 }
 
 func (c *collector) stop(t *testing.T) {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), stopLimit)
-	defer cancel()
-	require.NoError(t, c.Stop(ctx))
+	subject.Stop(t, c.Collector, stopLimit)
 }
 
 // ownMetric is the sum of one of the collector's own metrics.
@@ -181,13 +167,5 @@ func client(endpoint string) *peer.Client {
 // await polls until nothing differs any more.
 func await(t *testing.T, what string, differs func() (string, error)) {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), waitLimit)
-	defer cancel()
-	last := ""
-	err := replay.Poll(ctx, func() (bool, error) {
-		var err error
-		last, err = differs()
-		return last == "", err
-	})
-	require.NoError(t, err, "waiting for %s; last: %s", what, last)
+	subject.Await(t, waitLimit, what, differs)
 }

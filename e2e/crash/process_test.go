@@ -1,7 +1,6 @@
 package crash
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -11,7 +10,6 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"sync"
 	"syscall"
 	"testing"
 	"time"
@@ -19,22 +17,14 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/runrollup/runrollupprocessor/e2e/internal/peer"
+	"github.com/runrollup/runrollupprocessor/e2e/internal/subject"
 	"github.com/runrollup/runrollupprocessor/internal/replay"
 )
 
 // binary is the collector under test.
-var binary = filepath.Join("..", "..", "bin", "otelcol-runrollup")
+var binary = subject.Binary(filepath.Join("..", "..", "bin", "otelcol-runrollup"))
 
-func TestMain(m *testing.M) {
-	if path := os.Getenv("RUNROLLUP_COLLECTOR"); path != "" {
-		binary = path
-	}
-	if _, err := os.Stat(binary); err != nil {
-		fmt.Fprintf(os.Stderr, "crash: there is no collector to kill: %v\nRun `make build`, or name one in RUNROLLUP_COLLECTOR.\n", err)
-		os.Exit(1)
-	}
-	os.Exit(m.Run())
-}
+func TestMain(m *testing.M) { subject.Main(m, "make build", binary) }
 
 // Bounds on waiting, far above what is due on a slow machine.
 const (
@@ -57,7 +47,7 @@ type collector struct {
 	cmd    *exec.Cmd
 	exited chan struct{} // closed once err is set
 	err    error         // of the process
-	log    tail          // of all processes
+	log    replay.Tail   // of all processes
 }
 
 func newCollector(t *testing.T, downstream string, env ...string) *collector {
@@ -189,30 +179,5 @@ func (c *collector) own(ctx context.Context, name string) (float64, error) {
 
 // client sends to the collector.
 func (c *collector) client() *client {
-	return &client{url: "http://" + c.address + "/v1/traces", http: &http.Client{Timeout: 5 * time.Second}}
-}
-
-// tail keeps the end of what is written to it.
-type tail struct {
-	mu  sync.Mutex // guards buf
-	buf []byte
-}
-
-// tailLimit is some hundred lines: those of the last few processes.
-const tailLimit = 64 << 10
-
-func (l *tail) Write(p []byte) (int, error) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	l.buf = append(l.buf, p...)
-	if over := len(l.buf) - tailLimit; over > 0 {
-		l.buf = append(l.buf[:0], l.buf[over:]...)
-	}
-	return len(p), nil
-}
-
-func (l *tail) String() string {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return string(bytes.Clone(l.buf))
+	return &client{Client: peer.Client{Endpoint: "http://" + c.address, HTTP: &http.Client{Timeout: 5 * time.Second}}}
 }

@@ -25,6 +25,7 @@ import (
 	"github.com/runrollup/runrollupprocessor/e2e/internal/edit"
 	"github.com/runrollup/runrollupprocessor/e2e/internal/peer"
 	"github.com/runrollup/runrollupprocessor/e2e/internal/prometheus"
+	"github.com/runrollup/runrollupprocessor/e2e/internal/subject"
 	"github.com/runrollup/runrollupprocessor/e2e/internal/synthetic"
 	"github.com/runrollup/runrollupprocessor/internal/botanu"
 	"github.com/runrollup/runrollupprocessor/internal/replay"
@@ -43,13 +44,7 @@ const (
 )
 
 func TestMain(m *testing.M) {
-	for _, path := range []string{collectorBinary, serverBinary, promtoolBinary} {
-		if _, err := os.Stat(path); err != nil {
-			fmt.Fprintf(os.Stderr, "e2e: %v\nRun `make e2e-prometheus`, which builds it.\n", err)
-			os.Exit(1)
-		}
-	}
-	os.Exit(m.Run())
+	subject.Main(m, "make e2e-prometheus", collectorBinary, serverBinary, promtoolBinary)
 }
 
 // TestPromtool has promtool check the example's configuration and rules, and
@@ -137,14 +132,7 @@ func prepare(t *testing.T, collectorConfig string, scraped bool) *setup {
 
 func (s *setup) collector(t *testing.T) *replay.Collector {
 	t.Helper()
-	c, err := replay.Start(t.Context(), collectorBinary, s.config, s.env...)
-	require.NoError(t, err)
-	t.Cleanup(func() {
-		_ = c.Kill() // of no effect on one that was stopped
-		if t.Failed() {
-			t.Logf("the collector wrote:\n%s", c.Log())
-		}
-	})
+	c := subject.Start(t, collectorBinary, s.config, s.env...)
 	// A Prometheus that has just started scrapes nothing for some seconds. What
 	// series say before it does, it cannot know from what they said before that.
 	await(t, "the first scrapes", func() (string, error) {
@@ -162,23 +150,13 @@ func (s *setup) collector(t *testing.T) *replay.Collector {
 
 func stop(t *testing.T, c *replay.Collector) {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), stopLimit)
-	defer cancel()
-	require.NoError(t, c.Stop(ctx))
+	subject.Stop(t, c, stopLimit)
 }
 
 // await polls until the server's answer is what it has to be.
 func await(t *testing.T, what string, differs func() (string, error)) {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), waitLimit)
-	defer cancel()
-	last := ""
-	err := replay.Poll(ctx, func() (bool, error) {
-		var err error
-		last, err = differs()
-		return last == "", err
-	})
-	require.NoError(t, err, "waiting for %s; last: %s", what, last)
+	subject.Await(t, waitLimit, what, differs)
 }
 
 func TestScraped(t *testing.T) { play(t, "collector.yaml", true) }

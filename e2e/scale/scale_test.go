@@ -23,6 +23,7 @@ import (
 	"go.opentelemetry.io/collector/pdata/ptrace"
 
 	"github.com/runrollup/runrollupprocessor/e2e/internal/clickhouse"
+	"github.com/runrollup/runrollupprocessor/e2e/internal/subject"
 	"github.com/runrollup/runrollupprocessor/internal/ledgertest"
 	"github.com/runrollup/runrollupprocessor/internal/replay"
 )
@@ -30,13 +31,7 @@ import (
 // binary is the collector under test.
 const binary = "../../bin/otelcol-runrollup-scale"
 
-func TestMain(m *testing.M) {
-	if _, err := os.Stat(binary); err != nil {
-		fmt.Fprintf(os.Stderr, "e2e/scale: there is no collector to test: %v\nRun `make build-scale`.\n", err)
-		os.Exit(1)
-	}
-	os.Exit(m.Run())
-}
+func TestMain(m *testing.M) { subject.Main(m, "make build-scale", binary) }
 
 // Bounds on waiting, far above what is due on a slow machine. A run is
 // summarised 10 seconds after its last span, as the examples have it.
@@ -52,15 +47,7 @@ func example(parts ...string) string {
 // start runs the collector with a configuration until the test ends.
 func start(t *testing.T, config string, env ...string) *replay.Collector {
 	t.Helper()
-	c, err := replay.Start(t.Context(), binary, config, append([]string{"RUNROLLUP_STATE=" + t.TempDir(), metricsPort(t)}, env...)...)
-	require.NoError(t, err)
-	t.Cleanup(func() {
-		_ = c.Kill() // of no effect on one that was stopped
-		if t.Failed() {
-			t.Logf("%s wrote:\n%s", config, c.Log())
-		}
-	})
-	return c
+	return subject.Start(t, binary, config, append([]string{"RUNROLLUP_STATE=" + t.TempDir(), metricsPort(t)}, env...)...)
 }
 
 // metricsPort gives a collector a port of its own for its own metrics.
@@ -74,9 +61,7 @@ func metricsPort(t *testing.T) string {
 
 func stop(t *testing.T, c *replay.Collector) {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(context.Background(), stopLimit)
-	defer cancel()
-	require.NoError(t, c.Stop(ctx))
+	subject.Stop(t, c, stopLimit)
 }
 
 // sink is a collector that writes all spans it gets into a file.

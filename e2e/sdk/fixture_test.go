@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"maps"
-	"os"
 	"path/filepath"
 	"slices"
 	"testing"
@@ -13,6 +12,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"github.com/runrollup/runrollupprocessor/e2e/internal/subject"
 	"github.com/runrollup/runrollupprocessor/internal/botanu"
 	"github.com/runrollup/runrollupprocessor/internal/replay"
 )
@@ -25,18 +25,9 @@ var versions = []string{"0.1.dev63", "0.1.dev68", "0.1.dev77"}
 var fixtures = filepath.Join("..", "..", "testdata", "sdk")
 
 // binary is the collector under test.
-var binary = filepath.Join("..", "..", "bin", "otelcol-runrollup")
+var binary = subject.Binary(filepath.Join("..", "..", "bin", "otelcol-runrollup"))
 
-func TestMain(m *testing.M) {
-	if path := os.Getenv("RUNROLLUP_COLLECTOR"); path != "" {
-		binary = path
-	}
-	if _, err := os.Stat(binary); err != nil {
-		fmt.Fprintf(os.Stderr, "sdk: there is no collector to test: %v\nRun `make build`, or name one in RUNROLLUP_COLLECTOR.\n", err)
-		os.Exit(1)
-	}
-	os.Exit(m.Run())
-}
+func TestMain(m *testing.M) { subject.Main(m, "make build", binary) }
 
 // Bounds on waiting, far above what is due on a slow machine.
 const (
@@ -54,14 +45,7 @@ func start(t *testing.T) *collector {
 	out := filepath.Join(t.TempDir(), "out.jsonl")
 	card, err := filepath.Abs("ratecard.yaml")
 	require.NoError(t, err)
-	c, err := replay.Start(t.Context(), binary, "collector.yaml", "SDK_OUT="+out, "SDK_RATE_CARD="+card)
-	require.NoError(t, err)
-	t.Cleanup(func() {
-		_ = c.Kill() // of no effect on one that was stopped
-		if t.Failed() {
-			t.Logf("the collector wrote:\n%s", c.Log())
-		}
-	})
+	c := subject.Start(t, binary, "collector.yaml", "SDK_OUT="+out, "SDK_RATE_CARD="+card)
 	return &collector{Collector: c, out: out}
 }
 
@@ -88,9 +72,7 @@ func (c *collector) hold(t *testing.T, version string) {
 
 func (c *collector) stop(t *testing.T) {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), stopLimit)
-	defer cancel()
-	require.NoError(t, c.Stop(ctx))
+	subject.Stop(t, c.Collector, stopLimit)
 }
 
 // report fails a test of its own for each event with something wrong.

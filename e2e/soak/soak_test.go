@@ -19,6 +19,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/runrollup/runrollupprocessor/e2e/internal/peer"
+	"github.com/runrollup/runrollupprocessor/e2e/internal/subject"
 	"github.com/runrollup/runrollupprocessor/internal/replay"
 )
 
@@ -89,10 +90,7 @@ type soak struct {
 
 func startSoak(t *testing.T, b *book) *soak {
 	t.Helper()
-	binary := filepath.Join("..", "..", "bin", "otelcol-runrollup")
-	if path := os.Getenv("RUNROLLUP_COLLECTOR"); path != "" {
-		binary = path
-	}
+	binary := subject.Binary(filepath.Join("..", "..", "bin", "otelcol-runrollup"))
 	downstream, err := peer.NewDownstream(moody(), b.take)
 	require.NoError(t, err)
 	t.Cleanup(func() { _ = downstream.Close() })
@@ -103,15 +101,8 @@ func startSoak(t *testing.T, b *book) *soak {
 	pprof, err := peer.FreeAddress()
 	require.NoError(t, err)
 	s := &soak{metrics: "http://" + metrics + "/metrics", pprof: "http://" + pprof + "/debug/pprof/", began: time.Now()}
-	s.collector, err = replay.Start(t.Context(), binary, filepath.Join("testdata", "collector.yaml"),
+	s.collector = subject.Start(t, binary, filepath.Join("testdata", "collector.yaml"),
 		"SOAK_DOWNSTREAM="+downstream.URL(), "SOAK_METRICS_PORT="+port, "SOAK_PPROF="+pprof)
-	require.NoError(t, err)
-	t.Cleanup(func() {
-		_ = s.collector.Kill() // of no effect on one that was stopped
-		if t.Failed() {
-			t.Logf("the collector wrote:\n%s", s.collector.Log())
-		}
-	})
 	return s
 }
 

@@ -3,7 +3,6 @@
 package sql
 
 import (
-	"os"
 	"path/filepath"
 	"testing"
 	"time"
@@ -11,6 +10,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"github.com/runrollup/runrollupprocessor/e2e/internal/subject"
 	"github.com/runrollup/runrollupprocessor/internal/botanu"
 	"github.com/runrollup/runrollupprocessor/internal/ledgertest"
 	"github.com/runrollup/runrollupprocessor/internal/replay"
@@ -20,13 +20,8 @@ import (
 // example, ends it, and gives what it wrote.
 func recorded(t *testing.T, config, out string, env ...string) *ledger {
 	t.Helper()
-	binary := filepath.Join("..", "..", "bin", "otelcol-runrollup")
-	if path := os.Getenv("RUNROLLUP_COLLECTOR"); path != "" {
-		binary = path
-	}
-	c, err := replay.Start(t.Context(), binary, config, append(env, "RUNROLLUP_OUT="+out)...)
-	require.NoError(t, err)
-	defer func() { _ = c.Kill() }() // of no effect on one that was stopped
+	binary := subject.Binary(filepath.Join("..", "..", "bin", "otelcol-runrollup"))
+	c := subject.Start(t, binary, config, append(env, "RUNROLLUP_OUT="+out)...)
 	folders, err := filepath.Glob("../../testdata/captures/*")
 	require.NoError(t, err)
 	require.NotEmpty(t, folders)

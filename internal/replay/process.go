@@ -25,7 +25,7 @@ const (
 type Process struct {
 	what   string // as errors name it
 	cmd    *exec.Cmd
-	log    tail
+	log    Tail
 	exited chan struct{} // closed once err is set
 	err    error         // of the process
 }
@@ -121,13 +121,13 @@ func (p *Process) Log() string { return p.log.String() }
 // stands at its end.
 const tailLimit = 64 << 10
 
-// tail keeps the end of what is written to it.
-type tail struct {
+// Tail keeps the end of what is written to it. It is safe for concurrent use.
+type Tail struct {
 	mu  sync.Mutex // guards buf
 	buf []byte
 }
 
-func (t *tail) Write(p []byte) (int, error) {
+func (t *Tail) Write(p []byte) (int, error) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	t.buf = append(t.buf, p...)
@@ -137,7 +137,7 @@ func (t *tail) Write(p []byte) (int, error) {
 	return len(p), nil
 }
 
-func (t *tail) String() string {
+func (t *Tail) String() string {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	return string(t.buf)

@@ -30,7 +30,7 @@ func Start(folder string) (*Engine, error) {
 	if _, err := os.Stat(filepath.Join(folder, "node_modules")); err != nil {
 		return nil, fmt.Errorf("start DuckDB: it is not installed: %w", err)
 	}
-	e := &Engine{process: exec.Command("node", filepath.Join(folder, "engines.mjs"))}
+	e := &Engine{process: exec.Command("node", filepath.Join(folder, "duckdb.mjs"))}
 	e.process.Stderr = &e.stderr
 	stdin, err := e.process.StdinPipe()
 	if err != nil {
@@ -69,7 +69,7 @@ type Answer struct {
 func (e *Engine) Ask(statements string) (a Answer, err error) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	question, err := json.Marshal(map[string]string{"engine": "duckdb", "sql": statements})
+	question, err := json.Marshal(map[string]string{"sql": statements})
 	if err != nil {
 		return a, fmt.Errorf("ask DuckDB: %w", err)
 	}

@@ -42,13 +42,13 @@ func (c *Client) Deliver(ctx context.Context, td ptrace.Traces, header http.Head
 	last := ""
 	err = replay.Poll(ctx, func() (bool, error) {
 		tries++
-		code, text, err := c.once(ctx, body, header)
+		code, text, err := c.Try(ctx, body, header)
 		switch {
 		case err != nil:
 			return false, err
 		case code == http.StatusOK:
 			return true, nil
-		case retryable(code):
+		case Retryable(code):
 			c.refused.Add(1)
 			last = text
 			return false, nil
@@ -61,7 +61,9 @@ func (c *Client) Deliver(ctx context.Context, td ptrace.Traces, header http.Head
 	return tries, nil
 }
 
-func (c *Client) once(ctx context.Context, body []byte, header http.Header) (code int, text string, err error) {
+// Try sends a marshalled request once, and says what was answered. err is of a
+// request that got no answer.
+func (c *Client) Try(ctx context.Context, body []byte, header http.Header) (code int, text string, err error) {
 	req, err := http.NewRequestWithContext(ctx, http.MethodPost, c.Endpoint+"/v1/traces", bytes.NewReader(body))
 	if err != nil {
 		return 0, "", err
@@ -81,8 +83,8 @@ func (c *Client) once(ctx context.Context, body []byte, header http.Header) (cod
 
 const protobuf = "application/x-protobuf"
 
-// retryable are the answers after which OTLP clients send again.
-func retryable(code int) bool {
+// Retryable are the answers after which OTLP clients send again.
+func Retryable(code int) bool {
 	switch code {
 	case http.StatusTooManyRequests, http.StatusBadGateway, http.StatusServiceUnavailable, http.StatusGatewayTimeout:
 		return true
