@@ -247,3 +247,15 @@ func consume(t *testing.T, c connector.Traces, batches ...ptrace.Traces) {
 }
 
 var errRefused = errors.New("refused for now")
+
+const success = "botanu.environment:prod botanu.outcome.status:success"
+
+// told is what a connector's metrics come to after some summaries.
+func told(t *testing.T, keys map[string]any, batches ...ptrace.Traces) map[string]float64 {
+	t.Helper()
+	next := &sink{}
+	c := start(t, settings(nil), keys, next)
+	consume(t, c, batches...)
+	stop(t, c)
+	return next.series()
+}

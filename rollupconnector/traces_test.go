@@ -8,14 +8,9 @@ import (
 	"go.opentelemetry.io/collector/component/componenttest"
 	"go.opentelemetry.io/collector/connector"
 	"go.opentelemetry.io/collector/consumer/consumertest"
-	"go.opentelemetry.io/collector/pdata/pcommon"
 	"go.opentelemetry.io/collector/pdata/ptrace"
-	"go.opentelemetry.io/otel/attribute"
-	"go.opentelemetry.io/otel/sdk/metric/metricdata"
-	"go.opentelemetry.io/otel/sdk/metric/metricdata/metricdatatest"
 
 	"github.com/runrollup/runrollupprocessor/internal/botanu"
-	"github.com/runrollup/runrollupprocessor/rollupconnector/internal/metadatatest"
 )
 
 // mixed is a batch in which two summaries stand among spans that are none: a
@@ -100,39 +95,6 @@ func TestWhereItComesFromStays(t *testing.T) {
 	assert.Equal(t, "1", rl.ScopeLogs().At(0).Scope().Version())
 }
 
-// TestRecord: what a record has of its summary (contract, section 7).
-func TestRecord(t *testing.T) {
-	next := &consumertest.LogsSink{}
-	c, err := NewFactory().CreateTracesToLogs(t.Context(), settings(nil), createDefaultConfig(), next)
-	require.NoError(t, err)
-	td := runSummary(1, 2, nil, model{name: "m", calls: 1}, model{name: "n", calls: 2})
-	span := td.ResourceSpans().At(0).ScopeSpans().At(0).Spans().At(0)
-	span.SetSpanID(pcommon.SpanID{3})
-	note := span.Events().AppendEmpty()
-	note.SetName(botanu.CallNote)
-	note.Attributes().PutStr(botanu.CallVerdict, "billed")
-	span.Events().AppendEmpty().SetName("span_id") // no such event is known, and it must not take the key's place
-	link := span.Links().AppendEmpty()
-	link.SetTraceID(pcommon.TraceID{4})
-	link.SetSpanID(pcommon.SpanID{5})
-	span.SetDroppedAttributesCount(6)
-	consume(t, c, td)
-	record := next.AllLogs()[0].ResourceLogs().At(0).ScopeLogs().At(0).LogRecords().At(0)
-	assert.Equal(t, botanu.RunSummary, record.EventName())
-	assert.Equal(t, span.TraceID(), record.TraceID())
-	assert.Equal(t, span.ParentSpanID(), record.SpanID(), "the run's root")
-	assert.Equal(t, span.EndTimestamp(), record.Timestamp())
-	assert.NotZero(t, record.ObservedTimestamp())
-	assert.EqualValues(t, 6, record.DroppedAttributesCount())
-	assert.Equal(t, span.Attributes().AsRaw(), record.Attributes().AsRaw())
-	assert.Equal(t, map[string]any{
-		"start_time": "2030-01-01T00:00:00.000000000Z", "end_time": "2030-01-01T00:00:03.000000000Z", "span_id": "0300000000000000",
-		"links":           []any{map[string]any{"trace_id": "04000000000000000000000000000000", "span_id": "0500000000000000"}},
-		botanu.ModelUsage: []any{span.Events().At(0).Attributes().AsRaw(), span.Events().At(1).Attributes().AsRaw()},
-		botanu.CallNote:   []any{map[string]any{botanu.CallVerdict: "billed"}},
-	}, record.Body().Map().AsRaw())
-}
-
 // TestRefusalGoesBack: nothing is held, so whoever sent the summaries has to
 // know, and sends them again.
 func TestRefusalGoesBack(t *testing.T) {
@@ -146,25 +108,4 @@ func TestRefusalGoesBack(t *testing.T) {
 	require.ErrorIs(t, toLogs.ConsumeTraces(t.Context(), mixed()), errRefused)
 	_, err = tel.GetMetric("otelcol_connector_run_rollup_summaries")
 	require.Error(t, err, "none has been passed on")
-}
-
-// TestTelemetry_passed: what was passed on is counted by what it is.
-func TestTelemetry_passed(t *testing.T) {
-	tel := componenttest.NewTelemetry()
-	for _, c := range connectors(t, settings(tel)) {
-		consume(t, c, mixed(), runSummary(2, 3, nil), runSummary(3, 1, nil), eventSummary(2, 1, nil))
-		require.NoError(t, c.Shutdown(t.Context()))
-	}
-	var want []metricdata.DataPoint[int64]
-	for _, signal := range []string{"traces", "logs"} {
-		for _, n := range []struct {
-			summary string
-			revised bool
-			n       int64
-		}{{"run", false, 1}, {"run", true, 2}, {"event", false, 1}, {"event", true, 1}} {
-			want = append(want, metricdata.DataPoint[int64]{Value: n.n, Attributes: attribute.NewSet(
-				attribute.String("signal", signal), attribute.String("summary", n.summary), attribute.Bool("revised", n.revised))})
-		}
-	}
-	metadatatest.AssertEqualConnectorRunRollupSummaries(t, tel, want, metricdatatest.IgnoreTimestamp())
 }
