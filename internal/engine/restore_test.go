@@ -170,6 +170,7 @@ func TestKillLosesNothing(t *testing.T) {
 							p = startOn(t, p.kill(), config, s, false)
 							kills++
 						case 3:
+							synctest.Wait() // snapshots are made by the loop that writes: it is at rest now
 							p.snapshot(t.Context())
 						case 4:
 							require.NoError(t, p.Shutdown(t.Context()))
