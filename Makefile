@@ -80,7 +80,11 @@ e2e-agree: build-scale prometheus engines ## a thousand known runs: spans, logs,
 e2e-all: build build-scale prometheus engines ## all of the above at once, as most of their time is waiting (takes node 20, npm, python3 and PyPI)
 	go -C e2e test -count=1 -parallel 8 -tags $(strip $(TAGS)) ./...
 
+# The linter keeps what it found by the content of a package and by the path its
+# files had. In the cache that all clones share it would speak of the files of
+# another clone, and take generated ones for ours once that clone is gone.
 .PHONY: lint
+lint: export GOLANGCI_LINT_CACHE = $(CURDIR)/bin/golangci-lint.cache
 lint: ## golangci-lint over every module
 	@mkdir -p bin
 	go -C tools build -o ../bin/golangci-lint github.com/golangci/golangci-lint/v2/cmd/golangci-lint
