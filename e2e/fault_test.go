@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"math/rand/v2"
-	"net"
 	"net/http"
 	"path/filepath"
 	"slices"
@@ -113,10 +112,7 @@ func newFaults(t *testing.T) *faults {
 	f.downstream, err = peer.NewDownstream(f.meet, f.take)
 	require.NoError(t, err)
 	t.Cleanup(func() { _ = f.downstream.Close() })
-	address, err := peer.FreeAddress()
-	require.NoError(t, err)
-	_, port, err := net.SplitHostPort(address)
-	require.NoError(t, err)
+	address, port := subject.Address(t)
 	f.metrics = "http://" + address + "/metrics"
 	f.collector = subject.Start(t, binary, filepath.Join("testdata", "fault.yaml"),
 		"E2E_DOWNSTREAM="+f.downstream.URL(), "E2E_METRICS_PORT="+port)

@@ -25,6 +25,7 @@ import (
 	"go.opentelemetry.io/collector/pdata/ptrace"
 
 	"github.com/runrollup/runrollupprocessor/e2e/internal/peer"
+	"github.com/runrollup/runrollupprocessor/e2e/internal/subject"
 	"github.com/runrollup/runrollupprocessor/e2e/internal/synthetic"
 )
 
@@ -51,10 +52,9 @@ func TestAgree(t *testing.T) {
 	w := newWorld(seed(t), runs)
 	truth := w.answers()
 
-	free := addresses{}
 	duck := startDuckDB(t)
 	server, house := startClickHouse(t)
-	second := startCollector(t, free, "second", filepath.Join("testdata", "second.yaml"))
+	second := startCollector(t, "second", filepath.Join("testdata", "second.yaml"))
 	// The way to the second collector: refused for a while, and then answers are lost.
 	lossy := &mood{refuses: 10, every: 4, then: peer.Lose}
 	var failed errorList
@@ -64,8 +64,8 @@ func TestAgree(t *testing.T) {
 	})
 	refusing := &mood{refuses: 4, every: 4, then: peer.Refuse}
 	beside := startDownstream(t, refusing, func(*peer.Request) {})
-	apart := free.next(t)
-	first := startCollector(t, free, "first", filepath.Join("testdata", "first.yaml"), "AGREE_APART="+apart,
+	apart, _ := subject.Address(t)
+	first := startCollector(t, "first", filepath.Join("testdata", "first.yaml"), "AGREE_APART="+apart,
 		"AGREE_REFUSING="+beside.URL(), "AGREE_SECOND="+way.URL(), "AGREE_CLICKHOUSE="+server.Endpoint)
 	prom := startPrometheus(t, first, second)
 

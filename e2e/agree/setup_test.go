@@ -5,7 +5,6 @@ package agree
 import (
 	"context"
 	"fmt"
-	"net"
 	"net/http"
 	"os"
 	"path/filepath"
@@ -49,28 +48,12 @@ type collector struct {
 
 func (c *collector) file(name string) string { return filepath.Join(c.out, name+".jsonl") }
 
-// addresses gives out addresses of the loopback interface, none twice.
-type addresses map[string]bool
-
-func (a addresses) next(t *testing.T) string {
-	t.Helper()
-	for {
-		address, err := peer.FreeAddress()
-		require.NoError(t, err)
-		if !a[address] {
-			a[address] = true
-			return address
-		}
-	}
-}
-
 // startCollector starts one; env is what its configuration takes beside the
 // addresses that all take.
-func startCollector(t *testing.T, free addresses, job, config string, env ...string) *collector {
+func startCollector(t *testing.T, job, config string, env ...string) *collector {
 	t.Helper()
-	exporter, own := free.next(t), free.next(t)
-	_, port, err := net.SplitHostPort(own)
-	require.NoError(t, err)
+	exporter, _ := subject.Address(t)
+	own, port := subject.Address(t)
 	c := &collector{out: t.TempDir(), scraped: "http://" + exporter + "/metrics", own: "http://" + own + "/metrics", job: job}
 	env = append(env, "AGREE_OUT="+c.out, "AGREE_PROMETHEUS="+exporter, "AGREE_OWN_PORT="+port)
 	c.Collector = subject.Start(t, scaleBinary, config, env...)

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"math/rand/v2"
 	"net"
 	"net/http"
 	"os"
@@ -52,9 +51,9 @@ type collector struct {
 
 func newCollector(t *testing.T, downstream string, env ...string) *collector {
 	t.Helper()
-	c := &collector{address: lowAddress(t), metrics: lowAddress(t), dir: t.TempDir(), configs: queueless}
-	_, port, err := net.SplitHostPort(c.metrics)
-	require.NoError(t, err)
+	address, _ := subject.Address(t)
+	metrics, port := subject.Address(t)
+	c := &collector{address: address, metrics: metrics, dir: t.TempDir(), configs: queueless}
 	c.env = append([]string{
 		replay.HTTPVar + "=" + c.address, "CRASH_METRICS_PORT=" + port,
 		"CRASH_DOWNSTREAM=" + downstream, "CRASH_STORAGE=" + c.dir,
@@ -69,23 +68,6 @@ func newCollector(t *testing.T, downstream string, env ...string) *collector {
 		}
 	})
 	return c
-}
-
-// lowAddress is an address of the loopback interface below the ports that
-// systems give to clients. While nothing listens on one of those, a client that
-// tries again and again is given that very port in the end, and is connected
-// to itself.
-func lowAddress(t *testing.T) string {
-	t.Helper()
-	for range 1000 {
-		l, err := net.Listen("tcp", fmt.Sprintf("127.0.0.1:%d", 15_000+rand.IntN(15_000)))
-		if err == nil {
-			require.NoError(t, l.Close())
-			return l.Addr().String()
-		}
-	}
-	require.Fail(t, "no port is free")
-	return ""
 }
 
 // launch starts the process, and does not wait until it is ready.

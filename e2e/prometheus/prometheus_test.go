@@ -9,7 +9,6 @@ import (
 	"maps"
 	"math"
 	"math/rand/v2"
-	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -23,7 +22,6 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/runrollup/runrollupprocessor/e2e/internal/edit"
-	"github.com/runrollup/runrollupprocessor/e2e/internal/peer"
 	"github.com/runrollup/runrollupprocessor/e2e/internal/prometheus"
 	"github.com/runrollup/runrollupprocessor/e2e/internal/subject"
 	"github.com/runrollup/runrollupprocessor/e2e/internal/synthetic"
@@ -89,12 +87,8 @@ func prepare(t *testing.T, collectorConfig string, scraped bool) *setup {
 	t.Helper()
 	t.Parallel() // most of the time is waiting
 	dir := t.TempDir()
-	metrics, err := peer.FreeAddress()
-	require.NoError(t, err)
-	own, err := peer.FreeAddress()
-	require.NoError(t, err)
-	_, ownPort, err := net.SplitHostPort(own)
-	require.NoError(t, err)
+	metrics, _ := subject.Address(t)
+	own, ownPort := subject.Address(t)
 
 	copied := prometheus.Example{Folder: example, Metrics: metrics, Own: own, Scrape: scrapeInterval, Evaluate: "1s"}
 	if !scraped {

@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"math/rand/v2"
-	"net"
 	"net/http"
 	"os"
 	"path/filepath"
@@ -94,12 +93,8 @@ func startSoak(t *testing.T, b *book) *soak {
 	downstream, err := peer.NewDownstream(moody(), b.take)
 	require.NoError(t, err)
 	t.Cleanup(func() { _ = downstream.Close() })
-	metrics, err := peer.FreeAddress()
-	require.NoError(t, err)
-	_, port, err := net.SplitHostPort(metrics)
-	require.NoError(t, err)
-	pprof, err := peer.FreeAddress()
-	require.NoError(t, err)
+	metrics, port := subject.Address(t)
+	pprof, _ := subject.Address(t)
 	s := &soak{metrics: "http://" + metrics + "/metrics", pprof: "http://" + pprof + "/debug/pprof/", began: time.Now()}
 	s.collector = subject.Start(t, binary, filepath.Join("testdata", "collector.yaml"),
 		"SOAK_DOWNSTREAM="+downstream.URL(), "SOAK_METRICS_PORT="+port, "SOAK_PPROF="+pprof)

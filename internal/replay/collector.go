@@ -3,11 +3,9 @@ package replay
 import (
 	"context"
 	"fmt"
-	"net"
 	"net/http"
 	"os"
 	"os/exec"
-	"sync"
 )
 
 // Environment variables by which a configuration for [Start] takes its ports.
@@ -32,16 +30,20 @@ func Start(ctx context.Context, binary, config string, env ...string) (*Collecto
 }
 
 func start(ctx context.Context, binary, config string, env []string) (*Collector, error) {
-	addresses, err := freeAddresses(2)
+	overGRPC, err := FreeAddress()
+	if err != nil {
+		return nil, fmt.Errorf("start collector: %w", err)
+	}
+	overHTTP, err := FreeAddress()
 	if err != nil {
 		return nil, fmt.Errorf("start collector: %w", err)
 	}
 	c := &Collector{
-		Sender: Sender{Endpoint: "http://" + addresses[1], HTTP: &http.Client{Timeout: startTimeout}},
-		GRPC:   addresses[0],
+		Sender: Sender{Endpoint: "http://" + overHTTP, HTTP: &http.Client{Timeout: startTimeout}},
+		GRPC:   overGRPC,
 	}
 	cmd := exec.Command(binary, "--config", config)
-	cmd.Env = append(os.Environ(), GRPCVar+"="+addresses[0], HTTPVar+"="+addresses[1])
+	cmd.Env = append(os.Environ(), GRPCVar+"="+overGRPC, HTTPVar+"="+overHTTP)
 	cmd.Env = append(cmd.Env, env...)
 	c.Process, err = StartProcess(ctx, "collector", cmd, func(ctx context.Context) bool {
 		return c.Post(ctx, []byte(`{"resourceSpans":[]}`)) == nil
@@ -50,33 +52,4 @@ func start(ctx context.Context, binary, config string, env []string) (*Collector
 		return nil, err
 	}
 	return c, nil
-}
-
-// given are the addresses that this process has given out. None is given
-// twice: of two collectors that start at once, one would be asked in place of
-// the other.
-var given = struct {
-	mu        sync.Mutex // guards addresses
-	addresses map[string]bool
-}{addresses: map[string]bool{}}
-
-// freeAddresses are n addresses of the loopback interface that nothing listens on.
-func freeAddresses(n int) ([]string, error) {
-	given.mu.Lock()
-	defer given.mu.Unlock()
-	var addresses []string
-	for len(addresses) < n {
-		l, err := net.Listen("tcp", "127.0.0.1:0")
-		if err != nil {
-			return nil, err
-		}
-		if a := l.Addr().String(); !given.addresses[a] {
-			given.addresses[a] = true
-			addresses = append(addresses, a)
-		}
-		if err := l.Close(); err != nil {
-			return nil, err
-		}
-	}
-	return addresses, nil
 }

@@ -47,8 +47,14 @@ type Downstream struct {
 
 // NewDownstream listens on a free port of the loopback interface.
 func NewDownstream(conduct func(*Request) Conduct, take func(*Request)) (*Downstream, error) {
-	d := &Downstream{conduct: conduct, take: take, address: "127.0.0.1:0"}
-	return d, d.Open()
+	return replay.OnFreePort(func() (*Downstream, error) {
+		address, err := replay.FreeAddress()
+		if err != nil {
+			return nil, fmt.Errorf("open downstream: %w", err)
+		}
+		d := &Downstream{conduct: conduct, take: take, address: address}
+		return d, d.Open()
+	})
 }
 
 // URL is where to export to.

@@ -5,7 +5,6 @@ import (
 	"context"
 	"fmt"
 	"io"
-	"net"
 	"net/http"
 	"strconv"
 	"strings"
@@ -81,13 +80,4 @@ func parse(r io.Reader) (Metrics, error) {
 		m.Series++
 	}
 	return m, lines.Err()
-}
-
-// FreeAddress is an address of the loopback interface that nothing listens on.
-func FreeAddress() (string, error) {
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		return "", err
-	}
-	return l.Addr().String(), l.Close()
 }

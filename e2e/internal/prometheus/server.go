@@ -9,7 +9,6 @@ import (
 	"os/exec"
 	"time"
 
-	"github.com/runrollup/runrollupprocessor/e2e/internal/peer"
 	"github.com/runrollup/runrollupprocessor/internal/replay"
 )
 
@@ -30,7 +29,7 @@ func Start(ctx context.Context, binary, config, data string) (*Server, error) {
 }
 
 func start(ctx context.Context, binary, config, data string) (*Server, error) {
-	address, err := peer.FreeAddress()
+	address, err := replay.FreeAddress()
 	if err != nil {
 		return nil, fmt.Errorf("start prometheus: %w", err)
 	}

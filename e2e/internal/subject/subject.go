@@ -5,6 +5,7 @@ package subject
 import (
 	"context"
 	"fmt"
+	"net"
 	"os"
 	"testing"
 	"time"
@@ -50,6 +51,16 @@ func Start(t *testing.T, binary, config string, env ...string) *replay.Collector
 		}
 	})
 	return c
+}
+
+// Address is a free address of the loopback interface, as host:port, and its port.
+func Address(t *testing.T) (address, port string) {
+	t.Helper()
+	address, err := replay.FreeAddress()
+	require.NoError(t, err)
+	_, port, err = net.SplitHostPort(address)
+	require.NoError(t, err)
+	return address, port
 }
 
 // Stop ends a collector in good order.
