@@ -113,7 +113,8 @@ type LimitsConfig struct {
 	// through, and the run's summary says that it misses them.
 	SpansPerRun int `mapstructure:"spans_per_run"`
 	// MemoryMiB is about how many MiB all state may take. Over it late windows
-	// are cut short, then runs are summarised early and let go.
+	// and the retention of events are cut short, then spans that wait for a run
+	// are decided early, then runs are summarised early and let go.
 	MemoryMiB int `mapstructure:"memory_mib"`
 	// Tenants is how many tenants may be held. Over it the one that has been
 	// quiet for longest is let go, its runs summarised early.
@@ -138,12 +139,17 @@ func (c *RunsPageConfig) validate() error {
 	if c.Endpoint == "" {
 		return nil
 	}
-	host, _, err := net.SplitHostPort(c.Endpoint)
-	ip := net.ParseIP(host)
-	if err != nil || host != "localhost" && (ip == nil || !ip.IsLoopback()) {
+	if host, _, err := net.SplitHostPort(c.Endpoint); err != nil || !isLoopback(host) {
 		return fmt.Errorf("runs_page::endpoint: %q is no host and port of this machine alone; give one such as \"localhost:55690\"", c.Endpoint)
 	}
 	return nil
+}
+
+// isLoopback reports whether a host is this machine and no other: its address
+// as a number, or the one name that nobody else can give out.
+func isLoopback(host string) bool {
+	ip := net.ParseIP(host)
+	return host == "localhost" || ip != nil && ip.IsLoopback()
 }
 
 // AttributesConfig names the attributes that hold the identity of a run.

@@ -9,6 +9,7 @@ import (
 	"errors"
 	"fmt"
 	"html/template"
+	"net"
 	"net/http"
 	"strings"
 	"sync"
@@ -117,7 +118,11 @@ var pageTemplate = template.Must(template.New("runs").Parse(pageText))
 func (p *runsPage) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	// A page of another site could reach a server on localhost through a name
 	// that resolves to it; such a request names a host of its own.
-	if host, _, _ := strings.Cut(r.Host, ":"); host != "localhost" && !strings.HasPrefix(host, "127.") && !strings.HasPrefix(r.Host, "[::1]") {
+	host, _, err := net.SplitHostPort(r.Host)
+	if err != nil { // the port is that of the scheme
+		host = strings.Trim(r.Host, "[]")
+	}
+	if !isLoopback(host) {
 		http.Error(w, "this page is served to this machine alone", http.StatusForbidden)
 		return
 	}

@@ -110,11 +110,19 @@ func TestPageSaysWhyARunIsNotSummarisedYet(t *testing.T) {
 // site whose name is made to resolve to this machine.
 func TestPageIsForThisMachineAlone(t *testing.T) {
 	p, _ := pageOf(t)
-	w := httptest.NewRecorder()
-	r := httptest.NewRequest(http.MethodGet, "/", nil)
-	r.Host = "evil.example:55690"
-	p.ServeHTTP(w, r)
-	assert.Equal(t, http.StatusForbidden, w.Code)
+	for host, code := range map[string]int{
+		"localhost": http.StatusOK, "localhost:55690": http.StatusOK, "127.0.0.1:55690": http.StatusOK,
+		"127.1.2.3": http.StatusOK, "[::1]": http.StatusOK, "[::1]:55690": http.StatusOK,
+		"evil.example:55690": http.StatusForbidden, "127.evil.example:55690": http.StatusForbidden,
+		"[::1].evil.example": http.StatusForbidden, "localhost.evil.example": http.StatusForbidden,
+		"192.0.2.1:55690": http.StatusForbidden, "": http.StatusForbidden,
+	} {
+		w := httptest.NewRecorder()
+		r := httptest.NewRequest(http.MethodGet, "/", nil)
+		r.Host = host
+		p.ServeHTTP(w, r)
+		assert.Equal(t, code, w.Code, host)
+	}
 	for endpoint, ok := range map[string]bool{
 		"": true, "localhost:0": true, "127.0.0.1:0": true, "[::1]:55690": true,
 		"0.0.0.0:55690": false, ":55690": false, "example.com:1": false, "localhost": false,
