@@ -86,6 +86,35 @@ func TestMisfitsNameFieldValueAndFix(t *testing.T) {
 	}
 }
 
+// TestConfig_documented: what README.md shows as the defaults are the
+// defaults, all of them, and each has a line that says what it does.
+func TestConfig_documented(t *testing.T) {
+	page, err := os.ReadFile("README.md")
+	require.NoError(t, err)
+	_, block, found := strings.Cut(string(page), "```yaml\nrun_rollup:\n")
+	require.True(t, found)
+	block, _, _ = strings.Cut(block, "```")
+	var shown map[string]any
+	require.NoError(t, yaml.Unmarshal([]byte(block), &shown))
+	got, want := configOf(t, shown), createDefaultConfig().(*Config)
+	for _, list := range []*[]string{&got.CopyAttributes, &got.DropAttributes, &got.Cost.Attributes, &got.MetadataKeys} {
+		assert.Empty(t, *list)
+		*list = nil // as by default
+	}
+	assert.Empty(t, got.Outcome.Values)
+	got.Outcome.Values = nil
+	assert.Equal(t, want, got)
+	all := confmap.New()
+	require.NoError(t, all.Marshal(want))
+	for _, key := range all.AllKeys() {
+		assert.Contains(t, confmap.NewFromStringMap(shown).AllKeys(), key)
+		if group, _, _ := strings.Cut(key, "::"); group == "attributes" {
+			key = "attributes::*"
+		}
+		assert.Contains(t, string(page), "| `"+key+"` |")
+	}
+}
+
 // yamlBlock is a fenced block of YAML in a page.
 var yamlBlock = regexp.MustCompile("(?s)```yaml\n(.*?)```")
 

@@ -46,6 +46,24 @@ func TestReadsStandardInput(t *testing.T) {
 	assert.Equal(t, "0 runs, 1 spans; 1 spans belong to no run, 1 of them with usage that is billed to none.\n", out.String())
 }
 
+// TestOwnCardAndKey: another card, and another name of the run ID.
+func TestOwnCardAndKey(t *testing.T) {
+	in := `{"resourceSpans":[{"scopeSpans":[{"spans":[{"traceId":"00000000000000000000000000000001","spanId":"0000000000000001",` +
+		`"name":"chat house","kind":3,"startTimeUnixNano":"1795341456213000000","endTimeUnixNano":"1795341456270436390","attributes":[` +
+		`{"key":"acme.run","value":{"stringValue":"r1"}},{"key":"gen_ai.operation.name","value":{"stringValue":"chat"}},` +
+		`{"key":"gen_ai.request.model","value":{"stringValue":"house"}},` +
+		`{"key":"gen_ai.usage.input_tokens","value":{"intValue":5}},{"key":"gen_ai.usage.output_tokens","value":{"intValue":3}}]}]}]}]}`
+	card := filepath.Join(t.TempDir(), "card.yaml")
+	require.NoError(t, os.WriteFile(card, []byte(`{schema: ratecard/v1, id: acme, rates: [{match: {exact: house}, price: {input_mtok: "2", output_mtok: "10"}}]}`), 0o600))
+	var out bytes.Buffer
+	require.NoError(t, explain([]string{"-run-key", "acme.run", "-rate-card", card}, strings.NewReader(in), &out))
+	assert.Contains(t, out.String(), "run r1\n")
+	assert.Contains(t, out.String(), "0.00004 USD")
+	require.ErrorContains(t, explain([]string{"-rate-card", "no-such-card"}, nil, &out), "rate card: open no-such-card")
+	require.NoError(t, os.WriteFile(card, []byte(`schema: ratecard/v9`), 0o600))
+	require.ErrorContains(t, explain([]string{"-rate-card", card}, nil, &out), "rate card: "+card)
+}
+
 func TestErrorsSayWhere(t *testing.T) {
 	require.ErrorContains(t, explain(nil, strings.NewReader("\n{nonsense"), &bytes.Buffer{}), "standard input: line 2: no OTLP request of traces in JSON")
 	require.ErrorContains(t, explain([]string{"-run", "nobody"}, strings.NewReader(""), &bytes.Buffer{}), `no span belongs to run "nobody"; the spans name 0 other runs`)
