@@ -54,7 +54,7 @@ func newProcessor(set processor.Settings, c *Config, next consumer.Traces) (*rol
 	p.engine = engine.New(config, p.emit, func(ctx context.Context, t engine.Tally) { p.metrics.observed(ctx, t) })
 	p.keeper = keeper{id: c.Storage, refuse: c.StorageFailure == storageRefuse, owner: set.ID, logger: set.Logger}
 	p.page = newRunsPage(c, set.ID, p.engine, set.Logger)
-	p.metrics, err = newTelemetry(set.TelemetrySettings, p.engine, card, c)
+	p.metrics, err = newTelemetry(set, p.engine, card, c)
 	return p, err
 }
 

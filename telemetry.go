@@ -5,7 +5,7 @@ import (
 	"sync"
 	"time"
 
-	"go.opentelemetry.io/collector/component"
+	"go.opentelemetry.io/collector/processor"
 	"go.opentelemetry.io/otel/attribute"
 	"go.opentelemetry.io/otel/metric"
 
@@ -19,6 +19,10 @@ import (
 // telemetry is what the processor says of itself. documentation.md lists it.
 type telemetry struct {
 	builder *metadata.TelemetryBuilder
+	// id is on every number: a collector may have several of these processors, and
+	// the gauges of one would stand for those of another.
+	id      attribute.KeyValue
+	own     metric.MeasurementOption // the ID alone
 	reasons [extract.Reasons]metric.AddOption
 	limits  [engine.Limits]metric.AddOption
 
@@ -31,21 +35,22 @@ type telemetry struct {
 // come from clients.
 const modelLimitOwn = 100
 
-func newTelemetry(set component.TelemetrySettings, e *engine.Engine, card *cardFile, c *Config) (*telemetry, error) {
-	b, err := metadata.NewTelemetryBuilder(set)
+func newTelemetry(set processor.Settings, e *engine.Engine, card *cardFile, c *Config) (*telemetry, error) {
+	b, err := metadata.NewTelemetryBuilder(set.TelemetrySettings)
 	if err != nil {
 		return nil, err
 	}
-	t := &telemetry{builder: b, models: map[[2]string]bool{}}
+	t := &telemetry{builder: b, id: attribute.String("processor", set.ID.String()), models: map[[2]string]bool{}}
+	t.own = t.of()
 	for r, name := range extract.ReasonNames {
-		t.reasons[r] = metric.WithAttributeSet(attribute.NewSet(attribute.String("reason", name)))
+		t.reasons[r] = t.of(attribute.String("reason", name))
 	}
 	for l, name := range engine.LimitNames {
-		t.limits[l] = metric.WithAttributeSet(attribute.NewSet(attribute.String("limit", name)))
+		t.limits[l] = t.of(attribute.String("limit", name))
 	}
 	observe := func(read func() int64) metric.Int64Callback {
 		return func(_ context.Context, o metric.Int64Observer) error {
-			o.Observe(read())
+			o.Observe(read(), t.own)
 			return nil
 		}
 	}
@@ -81,10 +86,15 @@ func newTelemetry(set component.TelemetrySettings, e *engine.Engine, card *cardF
 	}
 	return t, b.RegisterProcessorRunRollupRateCardAgeCallback(func(_ context.Context, o metric.Int64Observer) error {
 		if dated := card.inForce.Load().Dated(); !dated.IsZero() {
-			o.Observe(int64(time.Since(dated).Seconds()))
+			o.Observe(int64(time.Since(dated).Seconds()), t.own)
 		}
 		return nil
 	})
+}
+
+// of are the attributes of one number, and whose it is.
+func (t *telemetry) of(attributes ...attribute.KeyValue) metric.MeasurementOption {
+	return metric.WithAttributeSet(attribute.NewSet(append(attributes, t.id)...))
 }
 
 // begin has every counter say 0 whose attributes are known beforehand: a backend
@@ -93,12 +103,12 @@ func newTelemetry(set component.TelemetrySettings, e *engine.Engine, card *cardF
 func (t *telemetry) begin(ctx context.Context) {
 	t.count(ctx, engine.Tally{}, 0)
 	for _, c := range []metric.Int64Counter{t.builder.ProcessorRunRollupIdentityConflicts, t.builder.ProcessorRunRollupOutcomeConflicts} {
-		c.Add(ctx, 0)
+		c.Add(ctx, 0, t.own)
 	}
 	for _, revised := range []bool{false, true} {
-		t.builder.ProcessorRunRollupEventSummaries.Add(ctx, 0, metric.WithAttributes(attribute.Bool("revised", revised)))
+		t.builder.ProcessorRunRollupEventSummaries.Add(ctx, 0, t.of(attribute.Bool("revised", revised)))
 		for _, completion := range run.Completions {
-			t.builder.ProcessorRunRollupSummaries.Add(ctx, 0, summarised(completion, revised))
+			t.builder.ProcessorRunRollupSummaries.Add(ctx, 0, t.summarised(completion, revised))
 		}
 	}
 }
@@ -108,27 +118,27 @@ func (t *telemetry) observed(ctx context.Context, tally engine.Tally) { t.count(
 
 // count counts what there is at least so many of.
 func (t *telemetry) count(ctx context.Context, tally engine.Tally, least int) {
-	add := func(ctx context.Context, c metric.Int64Counter, n int, options ...metric.AddOption) {
+	add := func(ctx context.Context, c metric.Int64Counter, n int, of metric.AddOption) {
 		if n >= least {
-			c.Add(ctx, int64(n), options...)
+			c.Add(ctx, int64(n), of)
 		}
 	}
-	add(ctx, t.builder.ProcessorRunRollupSpansFolded, tally.Folded)
-	add(ctx, t.builder.ProcessorRunRollupSpansDuplicate, tally.Duplicates)
-	add(ctx, t.builder.ProcessorRunRollupSpansConflicting, tally.Conflicts)
-	add(ctx, t.builder.ProcessorRunRollupSpansLate, tally.Late)
-	add(ctx, t.builder.ProcessorRunRollupSpansWithoutRun, tally.NoRun)
-	add(ctx, t.builder.ProcessorRunRollupSpansOverLimit, tally.Full)
-	add(ctx, t.builder.ProcessorRunRollupSummariesSeen, tally.Summaries)
-	add(ctx, t.builder.ProcessorRunRollupLateWindowsCutShort, tally.CutShort)
-	add(ctx, t.builder.ProcessorRunRollupEventsClosedEarly, tally.EventsClosed)
-	add(ctx, t.builder.ProcessorRunRollupEventOutcomes, tally.EventClaims)
-	add(ctx, t.builder.ProcessorRunRollupSpansInherited, tally.Inherited)
-	add(ctx, t.builder.ProcessorRunRollupSpansUnattributed, tally.Unattributed)
-	add(ctx, t.builder.ProcessorRunRollupTracesDecidedEarly, tally.DecidedEarly)
-	add(ctx, t.builder.ProcessorRunRollupUnattributedCalls, tally.Lost.Calls)
+	add(ctx, t.builder.ProcessorRunRollupSpansFolded, tally.Folded, t.own)
+	add(ctx, t.builder.ProcessorRunRollupSpansDuplicate, tally.Duplicates, t.own)
+	add(ctx, t.builder.ProcessorRunRollupSpansConflicting, tally.Conflicts, t.own)
+	add(ctx, t.builder.ProcessorRunRollupSpansLate, tally.Late, t.own)
+	add(ctx, t.builder.ProcessorRunRollupSpansWithoutRun, tally.NoRun, t.own)
+	add(ctx, t.builder.ProcessorRunRollupSpansOverLimit, tally.Full, t.own)
+	add(ctx, t.builder.ProcessorRunRollupSummariesSeen, tally.Summaries, t.own)
+	add(ctx, t.builder.ProcessorRunRollupLateWindowsCutShort, tally.CutShort, t.own)
+	add(ctx, t.builder.ProcessorRunRollupEventsClosedEarly, tally.EventsClosed, t.own)
+	add(ctx, t.builder.ProcessorRunRollupEventOutcomes, tally.EventClaims, t.own)
+	add(ctx, t.builder.ProcessorRunRollupSpansInherited, tally.Inherited, t.own)
+	add(ctx, t.builder.ProcessorRunRollupSpansUnattributed, tally.Unattributed, t.own)
+	add(ctx, t.builder.ProcessorRunRollupTracesDecidedEarly, tally.DecidedEarly, t.own)
+	add(ctx, t.builder.ProcessorRunRollupUnattributedCalls, tally.Lost.Calls, t.own)
 	if int64(tally.Lost.Cost) >= int64(least) {
-		t.builder.ProcessorRunRollupUnattributedCost.Add(ctx, tally.Lost.Cost.Float64())
+		t.builder.ProcessorRunRollupUnattributedCost.Add(ctx, tally.Lost.Cost.Float64(), t.own)
 	}
 	for l, n := range tally.Evicted {
 		add(ctx, t.builder.ProcessorRunRollupEvictions, n, t.limits[l])
@@ -140,33 +150,33 @@ func (t *telemetry) count(ctx context.Context, tally engine.Tally, least int) {
 
 // took notes how long a batch of spans took to be taken in.
 func (t *telemetry) took(ctx context.Context, d time.Duration) {
-	t.builder.ProcessorRunRollupFoldDuration.Record(ctx, d.Seconds())
+	t.builder.ProcessorRunRollupFoldDuration.Record(ctx, d.Seconds(), t.own)
 }
 
 // emitted counts summaries that the next component has taken.
 func (t *telemetry) emitted(ctx context.Context, summaries []engine.Summary) {
 	for i := range summaries {
 		if ev := summaries[i].Event; ev != nil {
-			t.builder.ProcessorRunRollupEventSummaries.Add(ctx, 1, metric.WithAttributes(attribute.Bool("revised", ev.Revision > 0)))
+			t.builder.ProcessorRunRollupEventSummaries.Add(ctx, 1, t.of(attribute.Bool("revised", ev.Revision > 0)))
 			continue
 		}
 		s := summaries[i].Run
-		t.builder.ProcessorRunRollupSummaries.Add(ctx, 1, summarised(s.Completion, s.Revision > 0))
+		t.builder.ProcessorRunRollupSummaries.Add(ctx, 1, t.summarised(s.Completion, s.Revision > 0))
 		for m := range s.ModelIncrease {
 			t.unpriced(ctx, &s.ModelIncrease[m])
 		}
 		if s.Revision > 0 {
 			continue // what a revision restates has been counted
 		}
-		add(ctx, t.builder.ProcessorRunRollupIdentityConflicts, s.Conflicts)
+		add(ctx, t.builder.ProcessorRunRollupIdentityConflicts, s.Conflicts, t.own)
 		if s.Outcome.Conflict {
-			t.builder.ProcessorRunRollupOutcomeConflicts.Add(ctx, 1)
+			t.builder.ProcessorRunRollupOutcomeConflicts.Add(ctx, 1, t.own)
 		}
 	}
 }
 
-func summarised(completion run.Completion, revised bool) metric.MeasurementOption {
-	return metric.WithAttributes(attribute.String("completion", string(completion)), attribute.Bool("revised", revised))
+func (t *telemetry) summarised(completion run.Completion, revised bool) metric.MeasurementOption {
+	return t.of(attribute.String("completion", string(completion)), attribute.Bool("revised", revised))
 }
 
 // unpriced counts the calls of a model that have no price, as far as they are
@@ -185,13 +195,13 @@ func (t *telemetry) unpriced(ctx context.Context, m *cost.Model) {
 		t.models[name] = true
 	}
 	add(ctx, t.builder.ProcessorRunRollupUnpricedCalls, m.Unpriced,
-		metric.WithAttributes(attribute.String("provider", name[0]), attribute.String("model", name[1])))
+		t.of(attribute.String("provider", name[0]), attribute.String("model", name[1])))
 }
 
 func (t *telemetry) shutdown() { t.builder.Shutdown() }
 
-func add(ctx context.Context, c metric.Int64Counter, n int, options ...metric.AddOption) {
+func add(ctx context.Context, c metric.Int64Counter, n int, of metric.AddOption) {
 	if n > 0 {
-		c.Add(ctx, int64(n), options...)
+		c.Add(ctx, int64(n), of)
 	}
 }

@@ -89,7 +89,7 @@ func TestMetrics_refusedCumulative(t *testing.T) {
 		require.Len(t, next.taken(), 2)
 		assert.Equal(t, []string{"0 from 0s to 0s", "1 from 0s to 45s"}, runsPoints(next.taken()[0], begin))
 		assert.Equal(t, []string{"1 from 0s to 1m0s"}, runsPoints(next.taken()[1], begin))
-		metadatatest.AssertEqualConnectorRunRollupFlushFailures(t, tel, []metricdata.DataPoint[int64]{{Value: 2}}, metricdatatest.IgnoreTimestamp())
+		metadatatest.AssertEqualConnectorRunRollupFlushFailures(t, tel, []metricdata.DataPoint[int64]{ownPoint(2)}, metricdatatest.IgnoreTimestamp())
 		stop(t, c)
 		assert.Equal(t, told(t, nil, runSummary(1, 0, nil)), next.series())
 	})

@@ -139,8 +139,8 @@ func TestMetrics_cardinality(t *testing.T) {
 			assert.Equal(t, 4, m.Sum().DataPoints().Len())
 		}
 	}
-	metadatatest.AssertEqualConnectorRunRollupMetricsOverflowing(t, tel, []metricdata.DataPoint[int64]{{Value: 3}}, metricdatatest.IgnoreTimestamp())
-	metadatatest.AssertEqualConnectorRunRollupSeries(t, tel, []metricdata.DataPoint[int64]{{Value: 12}}, metricdatatest.IgnoreTimestamp())
+	metadatatest.AssertEqualConnectorRunRollupMetricsOverflowing(t, tel, []metricdata.DataPoint[int64]{ownPoint(3)}, metricdatatest.IgnoreTimestamp())
+	metadatatest.AssertEqualConnectorRunRollupSeries(t, tel, []metricdata.DataPoint[int64]{ownPoint(12)}, metricdatatest.IgnoreTimestamp())
 	stop(t, c)
 	assert.Equal(t, 7.0, next.series()["botanu.runsmap[otel.metric.overflow:true]"])
 }

@@ -23,7 +23,7 @@ func NewFactory() connector.Factory {
 }
 
 func createTraces(_ context.Context, set connector.Settings, _ component.Config, next consumer.Traces) (connector.Traces, error) {
-	metrics, err := newTelemetry(set.TelemetrySettings, "traces")
+	metrics, err := newTelemetry(set, "traces")
 	if err != nil {
 		return nil, err
 	}
@@ -31,7 +31,7 @@ func createTraces(_ context.Context, set connector.Settings, _ component.Config,
 }
 
 func createLogs(_ context.Context, set connector.Settings, _ component.Config, next consumer.Logs) (connector.Traces, error) {
-	metrics, err := newTelemetry(set.TelemetrySettings, "logs")
+	metrics, err := newTelemetry(set, "logs")
 	if err != nil {
 		return nil, err
 	}

@@ -22,6 +22,8 @@ import (
 	"go.opentelemetry.io/collector/pdata/pcommon"
 	"go.opentelemetry.io/collector/pdata/pmetric"
 	"go.opentelemetry.io/collector/pdata/ptrace"
+	"go.opentelemetry.io/otel/attribute"
+	"go.opentelemetry.io/otel/sdk/metric/metricdata"
 
 	"github.com/runrollup/runrollupprocessor/internal/botanu"
 	"github.com/runrollup/runrollupprocessor/rollupconnector/internal/metadata"
@@ -37,6 +39,15 @@ func settings(tel *componenttest.Telemetry) connector.Settings {
 	set.Resource.Attributes().PutStr("service.instance.id", "here")
 	set.BuildInfo.Version = "1.2.3"
 	return set
+}
+
+// ownPoint is what the connector of [settings] says of itself.
+func ownPoint(n int64, attributes ...attribute.KeyValue) metricdata.DataPoint[int64] {
+	return metricdata.DataPoint[int64]{Value: n, Attributes: attribute.NewSet(append(attributes, attribute.String("connector", "run_rollup"))...)}
+}
+
+func summarised(signal, summary string, revised bool, n int64) metricdata.DataPoint[int64] {
+	return ownPoint(n, attribute.String("signal", signal), attribute.String("summary", summary), attribute.Bool("revised", revised))
 }
 
 func config(t *testing.T, keys map[string]any) *Config {

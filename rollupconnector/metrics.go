@@ -72,7 +72,7 @@ func newToMetrics(set connector.Settings, c *Config, next consumer.Metrics) (*to
 	if t.book, err = newBook(provider.Meter(scope), &c.Metrics); err != nil {
 		return nil, err
 	}
-	if t.metrics, err = newTelemetry(set.TelemetrySettings, "metrics"); err != nil {
+	if t.metrics, err = newTelemetry(set, "metrics"); err != nil {
 		return nil, err
 	}
 	return t, t.register()
@@ -100,7 +100,7 @@ func (t *toMetrics) register() error {
 		{b.RegisterConnectorRunRollupPointsPendingCallback, read(&t.pending)},
 	} {
 		errs = append(errs, g.register(func(_ context.Context, o metric.Int64Observer) error {
-			o.Observe(int64(g.read()))
+			o.Observe(int64(g.read()), t.metrics.own)
 			return nil
 		}))
 	}
@@ -136,20 +136,15 @@ func (t *toMetrics) ConsumeTraces(ctx context.Context, td ptrace.Traces) error {
 	t.metrics.passed(ctx, &n)
 	t.metrics.invalid(ctx, noPart, unidentified)
 	t.metrics.invalid(ctx, badValue, bad)
-	add(ctx, t.metrics.builder.ConnectorRunRollupRepeats, repeats)
-	add(ctx, t.metrics.builder.ConnectorRunRollupForgottenEarly, early)
+	t.metrics.add(ctx, t.metrics.builder.ConnectorRunRollupRepeats, repeats)
+	t.metrics.add(ctx, t.metrics.builder.ConnectorRunRollupForgottenEarly, early)
 	return nil
-}
-
-func add(ctx context.Context, counter metric.Int64Counter, n int) {
-	if n > 0 {
-		counter.Add(ctx, int64(n))
-	}
 }
 
 // Start begins to flush.
 func (t *toMetrics) Start(ctx context.Context, _ component.Host) error {
 	t.metrics.begin(ctx)
+	t.metrics.beginMetrics(ctx)
 	ctx, abandon := context.WithCancel(context.Background()) // that of Start ends with it
 	stop, stopped := make(chan struct{}), make(chan struct{})
 	t.abandon, t.stop, t.stopped = abandon, stop, stopped
@@ -245,7 +240,7 @@ func (t *toMetrics) hand(ctx context.Context, md pmetric.Metrics) error {
 	if err == nil {
 		return nil
 	}
-	t.metrics.builder.ConnectorRunRollupFlushFailures.Add(ctx, 1)
+	t.metrics.add(ctx, t.metrics.builder.ConnectorRunRollupFlushFailures, 1)
 	if refusedForNow(err) {
 		t.logger.Warn("The next component refused metrics for now.", zap.Error(err))
 	} else {
@@ -288,7 +283,7 @@ func (t *toMetrics) keep(ctx context.Context, md pmetric.Metrics) {
 
 func (t *toMetrics) lose(ctx context.Context, points int) {
 	if points > 0 {
-		t.metrics.builder.ConnectorRunRollupPointsLost.Add(ctx, int64(points))
+		t.metrics.add(ctx, t.metrics.builder.ConnectorRunRollupPointsLost, points)
 		t.logger.Error("Data points of delta metrics are lost.", zap.Int("data_points", points))
 	}
 }

@@ -33,7 +33,7 @@ func TestMetrics_refusedDelta(t *testing.T) {
 			consume(t, c, runSummary(part, 0, nil, model{name: "m", calls: 1, cost: "0.1"}))
 			pass(15*time.Second + time.Duration(part))
 		}
-		gauge := func(n int64) []metricdata.DataPoint[int64] { return []metricdata.DataPoint[int64]{{Value: n}} }
+		gauge := func(n int64) []metricdata.DataPoint[int64] { return []metricdata.DataPoint[int64]{ownPoint(n)} }
 		metadatatest.AssertEqualConnectorRunRollupPointsPending(t, tel, gauge(15), metricdatatest.IgnoreTimestamp())
 		next.refuse(nil)
 		consume(t, c, runSummary(4, 0, nil))
@@ -98,7 +98,7 @@ func TestMetrics_repeats(t *testing.T) {
 		got := next.series()
 		assert.Equal(t, 2.0, got["botanu.runsmap["+success+" botanu.run.completion:root_ended botanu.workflow:refund]"])
 		assert.Equal(t, 1.0, got["botanu.llm.costmap["+success+" botanu.workflow:refund gen_ai.provider.name:acme gen_ai.request.model:m]"])
-		metadatatest.AssertEqualConnectorRunRollupRepeats(t, tel, []metricdata.DataPoint[int64]{{Value: 3}}, metricdatatest.IgnoreTimestamp())
+		metadatatest.AssertEqualConnectorRunRollupRepeats(t, tel, []metricdata.DataPoint[int64]{ownPoint(3)}, metricdatatest.IgnoreTimestamp())
 	})
 }
 
@@ -233,7 +233,7 @@ func TestMetrics_lastFlushRefused(t *testing.T) {
 		pass(16 * time.Second)
 		consume(t, c, runSummary(2, 0, nil))
 		require.ErrorIs(t, c.Shutdown(t.Context()), errRefused)
-		metadatatest.AssertEqualConnectorRunRollupPointsLost(t, tel, []metricdata.DataPoint[int64]{{Value: 6}}, metricdatatest.IgnoreTimestamp())
+		metadatatest.AssertEqualConnectorRunRollupPointsLost(t, tel, []metricdata.DataPoint[int64]{ownPoint(6)}, metricdatatest.IgnoreTimestamp())
 	})
 }
 
@@ -247,7 +247,7 @@ func TestMetrics_waitingIsRejected(t *testing.T) {
 		c.waiting.limit = 7
 		lost := func(n int64) {
 			t.Helper()
-			metadatatest.AssertEqualConnectorRunRollupPointsLost(t, tel, []metricdata.DataPoint[int64]{{Value: n}}, metricdatatest.IgnoreTimestamp())
+			metadatatest.AssertEqualConnectorRunRollupPointsLost(t, tel, []metricdata.DataPoint[int64]{ownPoint(n)}, metricdatatest.IgnoreTimestamp())
 		}
 		for part := range uint64(3) { // three points each
 			consume(t, c, runSummary(part, 0, nil))

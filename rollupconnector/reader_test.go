@@ -42,8 +42,7 @@ func TestMetrics_badInput(t *testing.T) {
 	}
 	stop(t, c)
 	want := []metricdata.DataPoint[int64]{
-		{Value: 6, Attributes: attribute.NewSet(attribute.String("reason", "part"))},
-		{Value: 6 + 2 + 2 + 4, Attributes: attribute.NewSet(attribute.String("reason", "value"))},
+		ownPoint(6, attribute.String("reason", "part")), ownPoint(6+2+2+4, attribute.String("reason", "value")),
 	}
 	metadatatest.AssertEqualConnectorRunRollupInvalidInput(t, tel, want, metricdatatest.IgnoreTimestamp())
 	cut := strings.Repeat("é", 128)

@@ -3,7 +3,7 @@ package rollupconnector
 import (
 	"context"
 
-	"go.opentelemetry.io/collector/component"
+	"go.opentelemetry.io/collector/connector"
 	"go.opentelemetry.io/collector/pdata/ptrace"
 	"go.opentelemetry.io/otel/attribute"
 	"go.opentelemetry.io/otel/metric"
@@ -14,6 +14,10 @@ import (
 // telemetry is what the connector says of itself. documentation.md lists it.
 type telemetry struct {
 	builder *metadata.TelemetryBuilder
+	// own is the component's ID, which is on every number: a collector may have
+	// several of these connectors, and the gauges of one would stand for those
+	// of another.
+	own     metric.MeasurementOption
 	kinds   [2][2]metric.AddOption // of summaries: run or event, first or revised
 	reasons [reasons]metric.AddOption
 }
@@ -43,20 +47,21 @@ const (
 
 var reasonNames = [reasons]string{noPart: "part", badValue: "value"}
 
-func newTelemetry(set component.TelemetrySettings, signal string) (*telemetry, error) {
-	b, err := metadata.NewTelemetryBuilder(set)
+func newTelemetry(set connector.Settings, signal string) (*telemetry, error) {
+	b, err := metadata.NewTelemetryBuilder(set.TelemetrySettings)
 	if err != nil {
 		return nil, err
 	}
-	t := &telemetry{builder: b}
+	id := attribute.String("connector", set.ID.String())
+	t := &telemetry{builder: b, own: metric.WithAttributeSet(attribute.NewSet(id))}
 	for k, kind := range [...]string{"run", "event"} {
 		for r, revised := range [...]bool{false, true} {
 			t.kinds[k][r] = metric.WithAttributeSet(attribute.NewSet(
-				attribute.String("signal", signal), attribute.String("summary", kind), attribute.Bool("revised", revised)))
+				id, attribute.String("signal", signal), attribute.String("summary", kind), attribute.Bool("revised", revised)))
 		}
 	}
 	for r, name := range reasonNames {
-		t.reasons[r] = metric.WithAttributeSet(attribute.NewSet(attribute.String("reason", name)))
+		t.reasons[r] = metric.WithAttributeSet(attribute.NewSet(id, attribute.String("reason", name)))
 	}
 	return t, nil
 }
@@ -73,17 +78,34 @@ func (t *telemetry) passed(ctx context.Context, n *tally) {
 	}
 }
 
-// begin has the counters of trouble say 0: a backend tells an increase from two
-// points, and would not see the first of one that begins with it.
+// begin has the counters say 0: a backend tells an increase from two points, and
+// would not see the first of one that begins with it; and one that nothing was
+// ever counted for is to be told from one that is not there.
 func (t *telemetry) begin(ctx context.Context) {
+	for _, kind := range t.kinds {
+		for _, of := range kind {
+			t.builder.ConnectorRunRollupSummaries.Add(ctx, 0, of)
+		}
+	}
+}
+
+// beginMetrics has those say 0 that only metrics need.
+func (t *telemetry) beginMetrics(ctx context.Context) {
 	b := t.builder
 	for _, c := range []metric.Int64Counter{
 		b.ConnectorRunRollupFlushFailures, b.ConnectorRunRollupPointsLost, b.ConnectorRunRollupRepeats, b.ConnectorRunRollupForgottenEarly,
 	} {
-		c.Add(ctx, 0)
+		c.Add(ctx, 0, t.own)
 	}
 	for _, reason := range t.reasons {
 		b.ConnectorRunRollupInvalidInput.Add(ctx, 0, reason)
+	}
+}
+
+// add counts what is the connector's own and has no other attribute.
+func (t *telemetry) add(ctx context.Context, c metric.Int64Counter, n int) {
+	if n > 0 {
+		c.Add(ctx, int64(n), t.own)
 	}
 }
 

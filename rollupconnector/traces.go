@@ -11,9 +11,11 @@ import (
 // stateless is what the connectors to traces and to logs have in common: they
 // hold nothing, so a refusal goes back to whoever sent the summaries, and he
 // sends them again.
-type stateless struct {
-	component.StartFunc
-	metrics *telemetry
+type stateless struct{ metrics *telemetry }
+
+func (s *stateless) Start(ctx context.Context, _ component.Host) error {
+	s.metrics.begin(ctx)
+	return nil
 }
 
 func (s *stateless) Shutdown(context.Context) error {
