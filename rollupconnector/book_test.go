@@ -160,6 +160,11 @@ func TestMetrics_sumsHoldTheirRange(t *testing.T) {
 	assert.False(t, c.add(math.MaxInt64-most-10, of))
 	assert.True(t, c.add(0, of))
 
+	var d counts
+	d.up, d.down = c.up, c.down
+	assert.False(t, d.add(math.MaxInt64, of))
+	assert.True(t, d.add(most, of), "what was refused takes no room")
+
 	span := runSummary(1, 0, nil, model{name: "m", calls: 1, input: 1}).ResourceSpans().At(0).ScopeSpans().At(0).Spans().At(0)
 	assert.Zero(t, b.add(span, 0))
 	b.calls.added.Store(most)

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"math"
 	"slices"
+	"strings"
 	"time"
 
 	"go.opentelemetry.io/collector/component"
@@ -71,16 +72,27 @@ func createDefaultConfig() component.Config {
 	}
 }
 
-// perRun are attributes that differ from run to run: each would be a series of
-// its own, which no metrics backend is made for.
-var perRun = []string{
-	botanu.RunID, botanu.EventID, botanu.ParentRun, botanu.RootRun, botanu.RetryOf,
-	botanu.Part, botanu.EventPart, botanu.RunStartTime, botanu.RunDeadline, botanu.OutcomeTime,
-	botanu.RunDuration, botanu.EventDuration,
-	botanu.CostTotal, botanu.CostTotalExact, botanu.CostIncrease, botanu.CostInput, botanu.CostOutput,
-	botanu.CostCacheRead, botanu.CostCacheWrite, botanu.CostMetered, botanu.CostUnsplit,
-	botanu.EventCostTotal, botanu.EventCostTotalExact, botanu.EventCostIncrease,
-	botanu.EventCostUnsuccessful, botanu.EventCostUnsuccessfulExact,
+// differs reports whether an attribute differs from run to run: each run would
+// be a series of its own, which no metrics backend is made for. What a summary
+// says itself does, but for the few that are named.
+func differs(key string) bool {
+	switch key {
+	case botanu.RunID, botanu.EventID, botanu.ParentRun, botanu.RootRun, botanu.RetryOf:
+		return true
+	case botanu.OutcomeValueType, botanu.OutcomeErrorType, botanu.OutcomeSource, botanu.OutcomeConflict, botanu.OutcomePreviousStatus,
+		botanu.CostSource, botanu.CostAccuracy, botanu.CostCaveats, botanu.RateCard, botanu.Service, botanu.Completion,
+		botanu.EventCostAccuracy, botanu.EventCostCaveats:
+		return false
+	}
+	if strings.HasPrefix(key, botanu.OutcomeMetadata) {
+		return false // the application's own
+	}
+	for _, prefix := range []string{"botanu.run.", "botanu.event.", "botanu.outcome."} {
+		if strings.HasPrefix(key, prefix) {
+			return true
+		}
+	}
+	return false
 }
 
 // onAll are the attributes that all metrics have, and onSome those that some
@@ -89,6 +101,26 @@ var (
 	onAll  = []string{botanu.Workflow, botanu.Environment, botanu.OutcomeStatus}
 	onSome = []string{botanu.ModelProvider, botanu.ModelName, tokenType, string(overflow)}
 )
+
+// promLabel is the name of the label that Prometheus makes of an attribute.
+func promLabel(key string) string {
+	return strings.Map(func(r rune) rune {
+		if r == '_' || '0' <= r && r <= '9' || 'a' <= r && r <= 'z' || 'A' <= r && r <= 'Z' {
+			return r
+		}
+		return '_'
+	}, key)
+}
+
+// taken are the labels that a dimension must not become: those of other
+// attributes, and those by which Prometheus tells buckets and targets.
+func taken(others []string) map[string]string {
+	names := map[string]string{"le": "a bucket's bound", "job": "the scraped job", "instance": "the scraped instance"}
+	for _, key := range slices.Concat(onAll, onSome, []string{botanu.OutcomeValueType, botanu.Completion, botanu.OutcomePreviousStatus}, others) {
+		names[promLabel(key)] = key
+	}
+	return names
+}
 
 // Unmarshal reads the configuration strictly.
 func (c *Config) Unmarshal(conf *confmap.Conf) error { return strict.Unmarshal(conf, c) }
@@ -114,18 +146,25 @@ func (c *Config) Validate() error {
 		switch {
 		case key == "":
 			wrong("metrics::dimensions::%d: an attribute's name is empty; remove it", i)
-		case slices.Contains(perRun, key):
+		case differs(key):
 			wrong("metrics::dimensions::%d: %q differs from run to run, which makes a series of each; remove it, and find single runs in traces, logs or SQL", i, key)
 		case slices.Contains(onAll, key), slices.Contains(onSome, key):
 			wrong("metrics::dimensions::%d: %q is on the metrics that it is meant for; remove it", i, key)
 		case slices.Contains(m.Dimensions[:i], key):
 			wrong("metrics::dimensions::%d: %q stands there twice; remove one", i, key)
+		default:
+			if other := taken(m.Dimensions[:i])[promLabel(key)]; other != "" && other != key {
+				wrong("metrics::dimensions::%d: %q is the label %s in Prometheus, as is %s; remove it", i, key, promLabel(key), other)
+			}
 		}
 	}
 	for _, b := range []struct {
 		name   string
 		bounds []float64
 	}{{"cost_buckets", m.CostBuckets}, {"duration_buckets", m.DurationBuckets}} {
+		if len(b.bounds) == 0 {
+			wrong("metrics::%s: there is no bound; give one or more, or leave the key out for its default", b.name)
+		}
 		for i, v := range b.bounds {
 			if math.IsNaN(v) || math.IsInf(v, 0) || v < 0 {
 				wrong("metrics::%s::%d: %v is no bound; give numbers of 0 and more, the last bucket has none anyway", b.name, i, v)

@@ -83,6 +83,10 @@ func TestConfig_Validate(t *testing.T) {
 			`metrics::dimensions::0: "botanu.event_id" differs from run to run, which makes a series of each; remove it, and find single runs in traces, logs or SQL`},
 		{"twice", func(c *Config) { c.Metrics.Dimensions = []string{"plan", "plan"} }, `metrics::dimensions::1: "plan" stands there twice; remove one`},
 		{"there anyway", func(c *Config) { c.Metrics.Dimensions = []string{botanu.Workflow} }, `metrics::dimensions::0: "botanu.workflow" is on the metrics that it is meant for; remove it`},
+		{"one label", func(c *Config) { c.Metrics.Dimensions = []string{"botanu_workflow"} }, `metrics::dimensions::0: "botanu_workflow" is the label botanu_workflow in Prometheus, as is botanu.workflow; remove it`},
+		{"one label of two", func(c *Config) { c.Metrics.Dimensions = []string{"my.plan", "my plan"} }, `metrics::dimensions::1: "my plan" is the label my_plan in Prometheus, as is my.plan; remove it`},
+		{"bucket", func(c *Config) { c.Metrics.Dimensions = []string{"le"} }, `metrics::dimensions::0: "le" is the label le in Prometheus, as is a bucket's bound; remove it`},
+		{"no bound", func(c *Config) { c.Metrics.CostBuckets = []float64{} }, "metrics::cost_buckets: there is no bound; give one or more, or leave the key out for its default"},
 		{"order", func(c *Config) { c.Metrics.CostBuckets = []float64{1, 1} }, "metrics::cost_buckets::1: 1 does not exceed the bound before it, 1; put them in order"},
 		{"infinite", func(c *Config) { c.Metrics.DurationBuckets = []float64{1, math.Inf(1)} }, "metrics::duration_buckets::1: +Inf is no bound; give numbers of 0 and more, the last bucket has none anyway"},
 	} {
@@ -104,6 +108,8 @@ func TestConfig_perRun(t *testing.T) {
 		"botanu.event.duration_ms", "botanu.event.cost.total", "botanu.event.cost.total_exact", "botanu.event.cost.increase_exact",
 		"botanu.run.cost.input", "botanu.run.cost.output", "botanu.run.cost.cache_read", "botanu.run.cost.cache_write", "botanu.run.cost.metered",
 		"botanu.run.cost.unsplit", "botanu.event.cost.unsuccessful", "botanu.event.cost.unsuccessful_exact",
+		"botanu.run.tokens.input", "botanu.run.span_count", "botanu.run.revision", "botanu.run.models", "botanu.run.services",
+		"botanu.outcome.value_total", "botanu.outcome.value_amount", "botanu.outcome.reason", "botanu.outcome.status_raw", "botanu.event.tokens.input",
 	} {
 		c := createDefaultConfig().(*Config)
 		c.Metrics.Dimensions = []string{key}
@@ -111,9 +117,17 @@ func TestConfig_perRun(t *testing.T) {
 	}
 }
 
+// TestConfig_fewValues: what has few values is a dimension, whoever says it.
+func TestConfig_fewValues(t *testing.T) {
+	config(t, map[string]any{"metrics": map[string]any{"dimensions": []any{
+		"botanu.team", "botanu.customer_id", "botanu.tenant_id", "botanu.workflow_version", "botanu.attempt", "botanu.outcome.error_type", "botanu.outcome.value_type",
+		"botanu.outcome.metadata.plan", "botanu.run.service", "botanu.run.cost.accuracy", "botanu.run.rate_card", "botanu.run.completion", "plan", "my.plan",
+	}}})
+}
+
 // TestConfig_limits: the least of each that is allowed.
 func TestConfig_limits(t *testing.T) {
-	config(t, map[string]any{"dedup_window": "1s", "metrics": map[string]any{"interval": "1s", "cardinality_limit": 2, "cost_buckets": []any{0, 1}, "duration_buckets": []any{}}})
+	config(t, map[string]any{"dedup_window": "1s", "metrics": map[string]any{"interval": "1s", "cardinality_limit": 2, "cost_buckets": []any{0, 1}, "duration_buckets": []any{5}}})
 	config(t, map[string]any{"dedup_window": "0s", "metrics": map[string]any{"cardinality_limit": 1_000_000}})
 }
 

@@ -165,9 +165,17 @@ func (t *toMetrics) Start(ctx context.Context, _ component.Host) error {
 	return nil
 }
 
+// How long Shutdown waits. The Collector sets it no deadline, and an exporter
+// without a queue tries again for minutes: it is stopped after the connector, and
+// learns only then that it is to end.
+const (
+	flushLimit   = 10 * time.Second
+	abandonLimit = time.Second // past it, for a flush that was told to end
+)
+
 // Shutdown flushes what there is. Pipelines stop from their receivers on, so
 // all summaries have come, and the next component still runs. A flush that is
-// under way is let go on: to cancel it would leave open whether it was taken.
+// under way is let go on, for a while: to cancel it leaves open whether it was taken.
 func (t *toMetrics) Shutdown(ctx context.Context) error {
 	defer t.metrics.builder.Shutdown()
 	if t.stop == nil {
@@ -176,11 +184,19 @@ func (t *toMetrics) Shutdown(ctx context.Context) error {
 	close(t.stop)
 	t.stop = nil
 	defer t.abandon()
+	ctx, cancel := context.WithTimeout(ctx, flushLimit)
+	defer cancel()
 	select {
 	case <-t.stopped:
 		return t.lastErr
-	case <-ctx.Done(): // the next component hangs
-		return fmt.Errorf("flush the metrics of runs: %w", ctx.Err())
+	case <-ctx.Done():
+	}
+	t.abandon() // what is lost by it is counted, unless the next component hears nothing
+	select {
+	case <-t.stopped:
+		return t.lastErr
+	case <-time.After(abandonLimit):
+		return fmt.Errorf("flush the metrics of runs: the next component does not answer: %w", ctx.Err())
 	}
 }
 
@@ -189,11 +205,12 @@ func (t *toMetrics) Shutdown(ctx context.Context) error {
 // are kept.
 func (t *toMetrics) flush(ctx context.Context, last bool) error {
 	var collected metricdata.ResourceMetrics
-	if err := t.reader.Collect(ctx, &collected); err != nil {
+	err := t.reader.Collect(context.WithoutCancel(ctx), &collected) // what is abandoned is counted, too
+	if err != nil {
 		t.logger.Error("The metrics of runs could not be collected.", zap.Error(err))
-		return err
+	} else {
+		err = t.send(ctx, t.convert.metrics(&collected, time.Now(), last))
 	}
-	err := t.send(ctx, t.convert.metrics(&collected, time.Now(), last))
 	if last {
 		t.lastErr = err
 		t.lose(ctx, t.waiting.points) // there is no next

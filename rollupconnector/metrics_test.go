@@ -207,7 +207,7 @@ func TestMetrics_shutdownWaits(t *testing.T) {
 	})
 }
 
-// slowly takes what it is given, and answers a minute later that it has, unless
+// slowly takes what it is given, and answers nine seconds later that it has, unless
 // it is told that nobody waits.
 type slowly struct{ sink }
 
@@ -218,7 +218,7 @@ func (s *slowly) ConsumeMetrics(ctx context.Context, md pmetric.Metrics) error {
 	select {
 	case <-ctx.Done():
 		return ctx.Err()
-	case <-time.After(time.Minute):
+	case <-time.After(9 * time.Second):
 		return nil
 	}
 }
@@ -262,6 +262,36 @@ func TestMetrics_waitingIsRejected(t *testing.T) {
 		stop(t, c)
 		assert.Equal(t, told(t, nil, runSummary(9, 0, nil)), next.series())
 	})
+}
+
+// TestMetrics_shutdownIsBounded: an exporter that tries again for hours does not
+// hold up the collector's end, which has no deadline, and what is lost is counted.
+func TestMetrics_shutdownIsBounded(t *testing.T) {
+	for _, after := range []time.Duration{16 * time.Second, time.Second} { // in a flush of the interval, in the last
+		synctest.Test(t, func(t *testing.T) {
+			tel := componenttest.NewTelemetry()
+			c := start(t, settings(tel), map[string]any{"metrics": map[string]any{"temporality": "delta"}}, &patient{})
+			consume(t, c, runSummary(1, 0, nil))
+			pass(after)
+			consume(t, c, runSummary(2, 0, nil))
+			began := time.Now()
+			require.ErrorIs(t, c.Shutdown(context.Background()), context.Canceled)
+			assert.Equal(t, flushLimit, time.Since(began))
+			points := int64(3)
+			if after > 15*time.Second {
+				points = 6
+			}
+			metadatatest.AssertEqualConnectorRunRollupPointsLost(t, tel, []metricdata.DataPoint[int64]{ownPoint(points)}, metricdatatest.IgnoreTimestamp())
+		})
+	}
+}
+
+// patient tries until it is told to end.
+type patient struct{ sink }
+
+func (*patient) ConsumeMetrics(ctx context.Context, _ pmetric.Metrics) error {
+	<-ctx.Done()
+	return ctx.Err()
 }
 
 // hanging hears no deadline.
