@@ -2,6 +2,7 @@ package runrollupprocessor
 
 import (
 	"fmt"
+	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -43,7 +44,7 @@ func TestTelemetry_several(t *testing.T) {
 		open := map[string]int64{}
 		var told metricdata.ResourceMetrics
 		require.NoError(t, tel.Reader.Collect(t.Context(), &told))
-		for _, m := range told.ScopeMetrics[0].Metrics {
+		for _, m := range ours(told) {
 			if gauge, ok := m.Data.(metricdata.Gauge[int64]); ok && m.Name == "otelcol_processor_run_rollup_open_runs" {
 				for _, p := range gauge.DataPoints {
 					id, _ := p.Attributes.Value("processor")
@@ -56,7 +57,7 @@ func TestTelemetry_several(t *testing.T) {
 
 		require.NoError(t, tel.Reader.Collect(t.Context(), &told))
 		seen := 0
-		for _, m := range told.ScopeMetrics[0].Metrics {
+		for _, m := range ours(told) {
 			for _, id := range owners(m) {
 				assert.Contains(t, []string{"run_rollup/a", "run_rollup/b", "run_rollup/c"}, id, m.Name)
 				seen++
@@ -67,6 +68,19 @@ func TestTelemetry_several(t *testing.T) {
 			require.NoError(t, p.Shutdown(t.Context()))
 		}
 	})
+}
+
+// ours are the metrics that the processors tell, among all that are told.
+func ours(told metricdata.ResourceMetrics) []metricdata.Metrics {
+	var metrics []metricdata.Metrics
+	for _, scope := range told.ScopeMetrics {
+		for _, m := range scope.Metrics {
+			if strings.HasPrefix(m.Name, "otelcol_processor_run_rollup_") {
+				metrics = append(metrics, m)
+			}
+		}
+	}
+	return metrics
 }
 
 // owners are the components that the points of a metric speak for.
