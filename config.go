@@ -152,7 +152,9 @@ func isLoopback(host string) bool {
 	return host == "localhost" || ip != nil && ip.IsLoopback()
 }
 
-// AttributesConfig names the attributes that hold the identity of a run.
+// AttributesConfig names the attributes that hold the identity of a run, on its
+// spans or on their resource. Each field is the name of one. A summary bears
+// them under the names that are their defaults here, whatever was read.
 type AttributesConfig struct {
 	RunID           string `mapstructure:"run_id"`
 	EventID         string `mapstructure:"event_id"`

@@ -13,6 +13,8 @@ import (
 	"go.opentelemetry.io/collector/confmap"
 	"go.yaml.in/yaml/v3"
 
+	"github.com/runrollup/runrollupprocessor/internal/billing"
+	"github.com/runrollup/runrollupprocessor/internal/botanu"
 	"github.com/runrollup/runrollupprocessor/rollupconnector"
 )
 
@@ -169,6 +171,25 @@ func TestEveryYAMLInThePagesLoads(t *testing.T) {
 	}
 	assert.GreaterOrEqual(t, loaded, 3)
 	assert.GreaterOrEqual(t, connectors, 1)
+}
+
+// TestEveryReasonIsExplained: what cost::explain says has a meaning in
+// docs/accuracy.md.
+func TestEveryReasonIsExplained(t *testing.T) {
+	page, err := os.ReadFile("docs/accuracy.md")
+	require.NoError(t, err)
+	n := 0
+	for r := billing.IsAggregate; r.String() != "unknown"; r++ {
+		assert.Contains(t, string(page), "`"+r.String()+"`")
+		n++
+	}
+	assert.Greater(t, n, 5)
+	for _, key := range []string{
+		botanu.CallVerdict, botanu.CallReason, botanu.CallTraceID, botanu.CallSpanID, botanu.CallBySpanID, botanu.CallScope, botanu.CallInputUncached,
+		botanu.CallCacheRead, botanu.CallCacheWrite, botanu.CallOutput, botanu.CallCostExact, botanu.CallCostSource, botanu.CallCaveats,
+	} {
+		assert.Regexp(t, "`(botanu.call)?"+strings.TrimPrefix(key, "botanu.call")+"`", string(page))
+	}
 }
 
 // TestEveryMetricIsExplained: what the components say of themselves has a
