@@ -10,7 +10,6 @@ import (
 	"math"
 	"math/rand/v2"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"regexp"
 	"slices"
@@ -43,23 +42,6 @@ const (
 
 func TestMain(m *testing.M) {
 	subject.Main(m, "make e2e-prometheus", collectorBinary, serverBinary, promtoolBinary)
-}
-
-// TestPromtool has promtool check the example's configuration and rules, and
-// run the rules' own tests.
-func TestPromtool(t *testing.T) {
-	for _, args := range [][]string{
-		{"check", "config", "prometheus.yml"},
-		{"check", "rules", "rules/recording.yaml", "rules/alerts.yaml"},
-		{"test", "rules", "rules_test.yaml"},
-	} {
-		path, err := filepath.Abs(promtoolBinary)
-		require.NoError(t, err)
-		cmd := exec.CommandContext(t.Context(), path, args...)
-		cmd.Dir = example
-		out, err := cmd.CombinedOutput()
-		assert.NoError(t, err, "promtool %s\n%s", strings.Join(args, " "), out)
-	}
 }
 
 // setup is a Prometheus and the address that a collector beside it serves
