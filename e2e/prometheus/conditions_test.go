@@ -159,11 +159,21 @@ func TestEveryMetricIsWell(t *testing.T) {
 	}
 }
 
-// labelled is a series with its prefix, and with labels before its own.
+// labelled is a series with its prefix and the component's ID, and with labels
+// before its own.
 func labelled(component, series, labels string) string {
-	name, own, _ := strings.Cut(strings.TrimSuffix(series, "}"), "{")
-	if own != "" && labels != "" {
-		labels += ","
+	name, own := parts(component, series)
+	if labels != "" {
+		own = labels + "," + own
 	}
-	return fmt.Sprintf("otelcol_%s_run_rollup_%s{%s%s}", component, name, labels, own)
+	return fmt.Sprintf("otelcol_%s_run_rollup_%s{%s}", component, name, own)
+}
+
+// parts are the name of a series and its labels, the component's ID among them.
+func parts(component, series string) (name, labels string) {
+	name, labels, _ = strings.Cut(strings.TrimSuffix(series, "}"), "{")
+	if labels != "" {
+		labels = "," + labels
+	}
+	return name, component + `="run_rollup"` + labels
 }

@@ -160,7 +160,7 @@ func TestWellIsReal(t *testing.T) {
 	well, kinds := map[string]bool{}, map[string]bool{}
 	for component, series := range readCases(t).Well {
 		for s := range series {
-			name, labels, _ := strings.Cut(strings.TrimSuffix(s, "}"), "{")
+			name, labels := parts(component, s)
 			well[component+"_"+sorted(name, labels)] = true
 			kinds[component+"_"+kind(name, labels)] = true
 		}
