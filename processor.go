@@ -74,7 +74,7 @@ func (p *rollupProcessor) observe(ctx context.Context, td ptrace.Traces) (ptrace
 func (p *rollupProcessor) emit(ctx context.Context, metadata [][]string, summaries []engine.Summary) (int, error) {
 	td, n := p.spans.traces(summaries)
 	summaries = summaries[:n]
-	err := p.next.ConsumeTraces(p.tenants.with(ctx, metadata), td)
+	err := p.next.ConsumeTraces(withTenant(ctx, metadata), td)
 	switch {
 	case err == nil:
 		p.metrics.emitted(ctx, summaries)

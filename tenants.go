@@ -9,29 +9,32 @@ import (
 // tenantKeys are the keys of the client metadata that keep tenants apart.
 type tenantKeys []string
 
-// of gives the values of each key that the sender of a request states, nil
-// where no key is asked for.
+// of gives what the sender of a request states: each key, and after it its
+// values. It is nil where no key is asked for. The keys are with the values, for
+// the journal outlives the configuration: what was held under other keys than
+// those of today is sent on under its own.
 func (k tenantKeys) of(ctx context.Context) [][]string {
 	if len(k) == 0 {
 		return nil
 	}
 	metadata := client.FromContext(ctx).Metadata
-	values := make([][]string, len(k))
+	stated := make([][]string, len(k))
 	for i, key := range k {
-		values[i] = metadata.Get(key)
+		stated[i] = append([]string{key}, metadata.Get(key)...)
 	}
-	return values
+	return stated
 }
 
-// with makes a context that states a tenant's metadata, as its own requests do.
-func (k tenantKeys) with(ctx context.Context, values [][]string) context.Context {
-	if len(k) == 0 {
+// withTenant makes a context that states a tenant's metadata, as its own
+// requests do.
+func withTenant(ctx context.Context, stated [][]string) context.Context {
+	if len(stated) == 0 {
 		return ctx
 	}
 	metadata := map[string][]string{}
-	for i, key := range k {
-		if len(values[i]) > 0 {
-			metadata[key] = values[i]
+	for _, s := range stated {
+		if len(s) > 1 {
+			metadata[s[0]] = s[1:]
 		}
 	}
 	return client.NewContext(ctx, client.Info{Metadata: client.NewMetadata(metadata)})

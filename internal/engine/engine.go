@@ -91,7 +91,7 @@ func (e *Engine) UseCard(card *ratecard.Card) {
 }
 
 // Observe takes in a batch of spans that arrived at now, from the tenant that
-// metadata tells of: the values of each key that keeps tenants apart, in one
+// metadata tells of: each key that keeps tenants apart and its values, in one
 // fixed order, none where there is no such key. It only reads td, and keeps
 // nothing of it. It is safe for concurrent use.
 func (e *Engine) Observe(td ptrace.Traces, metadata [][]string, now time.Time) Tally {
