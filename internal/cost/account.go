@@ -43,16 +43,19 @@ type Parts struct {
 // Metered is work other than a model call that a span did and the rate card
 // prices: bytes that a warehouse scanned, messages that were sent.
 type Metered struct {
-	Attribute string       // the span attribute that was priced
-	Quantity  string       // its value
-	Amount    money.Amount `json:"-"`
-	Card      string       `json:"-"` // id and digest of the card
-	Unread    bool         // the value is no quantity: there is work that has no price
-	Overflow  bool         `json:"-"` // the amount left the range of an Amount
+	Attribute string // the span attribute that was priced
+	Quantity  string // its value
+	Amount    money.Amount
+	Card      string `json:"-"` // id and digest of the card
+	Unread    bool   // the value is no quantity: there is work that has no price
+	Overflow  bool   `json:"-"` // the amount left the range of an Amount
 }
 
-// Same reports whether both are the same work, whatever it was priced at.
-func (m Metered) Same(o Metered) bool { return m.Attribute == o.Attribute && m.Quantity == o.Quantity }
+// Same reports whether both are the same work, whatever another card priced it
+// at. The same card prices work at two amounts by two of its rules.
+func (m Metered) Same(o Metered) bool {
+	return m.Attribute == o.Attribute && m.Quantity == o.Quantity && (m.Amount == o.Amount || m.Card != o.Card)
+}
 
 // Account is what the calls of a run, or of one model in it, come to.
 type Account struct {

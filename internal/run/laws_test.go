@@ -14,6 +14,7 @@ import (
 	"github.com/runrollup/runrollupprocessor/internal/genai"
 	"github.com/runrollup/runrollupprocessor/internal/money"
 	"github.com/runrollup/runrollupprocessor/internal/outcome"
+	"github.com/runrollup/runrollupprocessor/internal/ratecard"
 	"github.com/runrollup/runrollupprocessor/internal/usage"
 )
 
@@ -63,6 +64,7 @@ func (w world) detail(f *Fact) *Detail {
 	d := Detail{}
 	if w.IntN(2) == 0 {
 		d.Record = w.record(f)
+		d.Quote = quoteOf(d.Record, f.Start)
 	}
 	if w.IntN(4) == 0 {
 		d.Claim = &outcome.Claim{Emissions: []outcome.Statement{{
@@ -73,6 +75,9 @@ func (w world) detail(f *Fact) *Detail {
 	if w.IntN(6) == 0 {
 		quantity := w.Int64N(1e12)
 		d.Metered = []cost.Metered{{Attribute: "bytes", Quantity: fmt.Sprint(quantity), Amount: money.Amount(quantity), Card: "card@1"}}
+		if w.IntN(2) == 0 { // of one attribute by another rule
+			d.Metered = append(d.Metered, cost.Metered{Attribute: "bytes", Quantity: fmt.Sprint(quantity), Amount: money.Amount(2 * quantity), Card: "card@1"})
+		}
 	}
 	if d.Record == nil && d.Claim == nil && d.Metered == nil {
 		return nil
@@ -80,10 +85,27 @@ func (w world) detail(f *Fact) *Detail {
 	return &d
 }
 
+// quoteOf is what a card would say, whose prices change in time, and differ by
+// address and tier; it does not know all models.
+func quoteOf(r *genai.Record, start int64) *ratecard.Quote {
+	if r.ServerAddress == "" && r.RequestModel == "gpt-4o-mini" {
+		return nil
+	}
+	rate := int64(1 + len(r.ServerAddress) + 100*len(r.Tier) + 1000*len(r.RequestModel))
+	if start < 1_020 {
+		rate *= 2
+	}
+	q := &ratecard.Quote{Card: "card@1", Provider: "openai", Model: r.RequestModel, Rates: ratecard.Rates{Per: 1, Priced: 1<<ratecard.Leaves - 1}}
+	for i := range q.Rates.Num {
+		q.Rates.Num[i] = rate
+	}
+	return q
+}
+
 func (w world) record(f *Fact) *genai.Record {
 	r := &genai.Record{
 		Dialect: "otel", Scope: w.pick("a", "b"), Kind: genai.Leaf, Provider: "openai",
-		RequestModel: w.pick("gpt-4o", "gpt-4o-mini"),
+		RequestModel: w.pick("gpt-4o", "gpt-4o-mini"), ServerAddress: w.pick("", "there"), Tier: w.pick("", "flex"),
 		Counts: genai.Counts{
 			Input: genai.Of(1 + w.Int64N(1_000)), Output: genai.Of(1 + w.Int64N(500)),
 		},
@@ -141,6 +163,7 @@ func TestConflictingCopies(t *testing.T) {
 		for range 1 + w.IntN(4) {
 			other := facts[w.IntN(len(facts))]
 			other.End += w.Int64N(3)
+			other.Start -= w.Int64N(2) * 40 // to the other side of a change of prices
 			other.Service = w.pick("api", "other")
 			other.Detail = w.detail(&other)
 			facts = append(facts, other)
@@ -323,4 +346,22 @@ func TestIncreasesAddUp(t *testing.T) {
 			require.Equal(t, m.Total, models[m.Name], "seed %d", seed)
 		}
 	}
+}
+
+// TestAddLeavesWhatItIsGiven: whoever handed a fact over may go on reading it,
+// such as a snapshot of spans that wait for their run.
+func TestAddLeavesWhatItIsGiven(t *testing.T) {
+	detail := func(rate int64, card string) *Detail {
+		return &Detail{
+			Record: &genai.Record{Provider: "openai", RequestModel: "gpt-4o"}, Quote: &ratecard.Quote{Card: card, Rates: ratecard.Rates{Per: rate}},
+			Metered: []cost.Metered{{Attribute: "bytes", Quantity: "1", Amount: money.Amount(rate), Card: card}},
+		}
+	}
+	var r Run
+	r.Add(&Fact{End: 1, Detail: detail(1, "card@1")}, 10)
+	given := detail(2, "card@2")
+	require.Equal(t, Differs, r.Add(&Fact{End: 2, Detail: given}, 10))
+	assert.Equal(t, detail(2, "card@2"), given)
+	held := r.Fact(0)
+	assert.Equal(t, detail(1, "card@1"), held.Detail, "priced once, by the card of the first arrival")
 }

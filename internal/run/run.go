@@ -5,6 +5,7 @@ import (
 	"slices"
 
 	"github.com/runrollup/runrollupprocessor/internal/cost"
+	"github.com/runrollup/runrollupprocessor/internal/genai"
 )
 
 // Run is the facts of one run.
@@ -98,22 +99,35 @@ func (r *Run) repeat(i int, f *Fact) Change {
 		}
 		n := r.node(f)
 		r.bytes -= held.Detail.bytes()
-		if sameModel(n.detail, held.Detail) {
-			// Priced once, never anew: the card in force at the first arrival holds.
-			n.detail.Quote = held.Detail.Quote
-		}
 		if n.detail != nil && held.Detail != nil {
-			for i := range n.detail.Metered {
-				for _, h := range held.Detail.Metered {
-					if h.Same(n.detail.Metered[i]) {
-						n.detail.Metered[i] = h
-					}
-				}
-			}
+			n.detail = pricedOnce(n.detail, held.Detail, f.Start == held.Start)
 		}
 		r.nodes[i] = n
 	}
 	return Differs
+}
+
+// pricedOnce is a detail with the prices that were found for the same work when
+// it was first told, as the card may have changed since. What is asked of the
+// card decides what is the same: a call at another time, address or tier is
+// another, or which delivery came first would tell in the total. The detail
+// itself is left as it is, for whoever handed it over may still read it.
+func pricedOnce(d, held *Detail, sameStart bool) *Detail {
+	own := *d
+	if held.Quote != nil && sameStart && sameQuery(d.Record, held.Record) {
+		own.Quote = held.Quote
+	}
+	own.Metered = slices.Clone(d.Metered)
+	taken := make([]bool, len(held.Metered))
+	for i := range own.Metered {
+		for j, h := range held.Metered { // two rules may price one attribute: each takes its own, in order
+			if !taken[j] && h.Same(own.Metered[i]) {
+				own.Metered[i], taken[j] = h, true
+				break
+			}
+		}
+	}
+	return &own
 }
 
 func same(a, b *Fact) bool {
@@ -134,12 +148,10 @@ func same(a, b *Fact) bool {
 	return reflect.DeepEqual(x.Claim, y.Claim) && reflect.DeepEqual(x.Root, y.Root)
 }
 
-func sameModel(a, b *Detail) bool {
-	if a == nil || b == nil || a.Record == nil || b.Record == nil {
-		return false
-	}
-	return a.Record.Provider == b.Record.Provider && a.Record.RequestModel == b.Record.RequestModel &&
-		a.Record.ResponseModel == b.Record.ResponseModel && a.Record.Tier == b.Record.Tier
+// sameQuery reports whether the card is asked the same of both, their start aside.
+func sameQuery(a, b *genai.Record) bool {
+	return a != nil && b != nil && a.Provider == b.Provider && a.ServerAddress == b.ServerAddress &&
+		a.RequestModel == b.RequestModel && a.ResponseModel == b.ResponseModel && a.Tier == b.Tier
 }
 
 // HasChild reports whether the run holds a span beneath the given one. It
