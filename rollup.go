@@ -141,13 +141,13 @@ func (w *spanWriter) putWorth(a pcommon.Map, o *outcome.Outcome) {
 	if !o.Amount.OK {
 		return
 	}
-	// The amount has the digits of its shortest decimal, as an amount of money
-	// has; 12.5 units of 0.1 USD are 1.25 USD to the digit.
-	units, err := money.FromFloat(o.Amount.N)
+	// The amount has the digits of its shortest decimal: 12.5 units of 0.1 USD are
+	// 1.25 USD to the digit.
+	units, err := money.DecimalOf(o.Amount.N)
 	if err != nil {
 		return
 	}
-	if total, err := unit.MulDiv(int64(units), int64(money.Dollar)); err == nil {
+	if total, _, err := unit.Times(units, 1); err == nil {
 		a.PutDouble(botanu.OutcomeValueTotal, total.Float64())
 	}
 }

@@ -108,12 +108,15 @@ func (r *claimReader) events(span ptrace.Span, now time.Time, bad *Invalid) (exc
 }
 
 // statement reads an event that states an outcome. Where its time cannot be
-// believed the span's end stands in.
+// believed the span's end stands in, and where that cannot be either, the
+// statement is older than any that can: it must not overrule one by its time.
 func statement(ev ptrace.SpanEvent, errorKey string, span ptrace.Span, now time.Time, bad *Invalid) outcome.Statement {
 	at := int64(ev.Timestamp())
 	if !near(at, now, absurd) {
 		bad[BadTime]++
-		at = max(int64(span.EndTimestamp()), 1)
+		if at = int64(span.EndTimestamp()); !near(at, now, absurd) {
+			at = 1
+		}
 	}
 	m := ev.Attributes()
 	text := func(key string) string {

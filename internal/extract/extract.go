@@ -187,7 +187,7 @@ func (x *Extractor) fact(b *Batch, scope pcommon.InstrumentationScope, span ptra
 			f.Identity[i] = x.identity(b, run.Field(i))
 		}
 	}
-	f.Service = b.resource.String(x.names.service)
+	f.Service = cut(b.resource.String(x.names.service))
 	f.Flags |= structure(span)
 	x.detail(b, f, scope, span, now)
 }
