@@ -30,11 +30,11 @@ func Config(card *ratecard.Card) extract.Config {
 
 // Read reads the JSON bodies of OTLP requests, one a line, as exporters send
 // them and the Collector's file exporter writes them. A span that stands there
-// twice comes out once. When a request arrived is not on file; the newest end
+// twice comes out once, in the form that a run would keep. When a request arrived is not on file; the newest end
 // of a span in it stands in.
 func Read(r io.Reader, x *extract.Extractor) ([]extract.Owned, error) {
-	lines := bufio.NewReader(r) // not a Scanner: a line may be many megabytes
-	seen := map[run.SpanKey]bool{}
+	lines := bufio.NewReader(r)    // not a Scanner: a line may be many megabytes
+	place := map[run.SpanKey]int{} // in spans
 	batch := x.NewBatch()
 	var spans []extract.Owned
 	for n := 1; ; n++ {
@@ -50,10 +50,13 @@ func Read(r io.Reader, x *extract.Extractor) ([]extract.Owned, error) {
 			}
 			x.Read(batch, td, newest(td))
 			for i := range batch.Facts {
-				if f := &batch.Facts[i]; !seen[f.Key] {
-					seen[f.Key] = true
-					spans = append(spans, *f)
+				f := &batch.Facts[i]
+				if at, known := place[f.Key]; known {
+					spans[at].Fact = settled(&spans[at].Fact, &f.Fact)
+					continue
 				}
+				place[f.Key] = len(spans)
+				spans = append(spans, *f)
 			}
 			batch.Clear()
 		}
@@ -61,6 +64,14 @@ func Read(r io.Reader, x *extract.Extractor) ([]extract.Owned, error) {
 			return spans, nil
 		}
 	}
+}
+
+// settled is what holds of two deliveries of one span, as a run settles it.
+func settled(a, b *run.Fact) run.Fact {
+	var r run.Run
+	r.Add(a, 1)
+	r.Add(b, 1)
+	return r.Fact(0)
 }
 
 func newest(td ptrace.Traces) time.Time {

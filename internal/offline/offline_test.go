@@ -61,3 +61,21 @@ func TestReadKeepsOneOfEachSpan(t *testing.T) {
 	require.NoError(t, err)
 	assert.Len(t, spans, 1)
 }
+
+// TestReadSettlesAsARunDoes: of a span that comes again with a later end, the
+// later one counts, in whichever order they stand.
+func TestReadSettlesAsARunDoes(t *testing.T) {
+	card, err := ratecard.Embedded()
+	require.NoError(t, err)
+	line := func(end string) string {
+		return `{"resourceSpans":[{"scopeSpans":[{"spans":[{"traceId":"00000000000000000000000000000001","spanId":"0000000000000001",` +
+			`"startTimeUnixNano":"1795341456213000000","endTimeUnixNano":"` + end + `"}]}]}]}` + "\n"
+	}
+	early, late := line("1795341456270000000"), line("1795341456280000000")
+	for _, text := range []string{early + late, late + early, early + late + early} {
+		spans, err := Read(strings.NewReader(text), extract.New(Config(card)))
+		require.NoError(t, err)
+		require.Len(t, spans, 1)
+		assert.Equal(t, int64(1795341456280000000), spans[0].End)
+	}
+}
