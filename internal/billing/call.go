@@ -131,7 +131,7 @@ func (r *run) join(i, j int32, why Reason) int32 {
 	a.began = a.began || b.began
 	a.silent = a.silent && b.silent
 	a.fetched = a.fetched && b.fetched
-	a.hit = a.hit || b.hit
+	a.hit = a.hit && b.hit
 	a.requests = max(a.requests, b.requests)
 	a.start, a.end = min(a.start, b.start), max(a.end, b.end)
 	a.caveats |= b.caveats

@@ -344,9 +344,17 @@ func (r *run) contradictsID(v, c int32) bool {
 // describes the last.
 func (r *run) absorb(v int32, from []*heap, to *heap) int32 {
 	c := r.newCall(v)
+	hits := r.record(v).Kind == genai.Leaf && r.onlyHits(from)
+	if hits {
+		r.calls[c].hit = true // the span nearer to the provider knows whether it was asked
+	}
 	taken, failed := 0, none
 	for _, h := range from {
 		for _, s := range h.silent {
+			if r.calls[r.find(s)].hit && !hits {
+				r.calls[c].caveats |= PossibleDuplicate // its numbers may hold those of the hit
+				continue
+			}
 			c = r.join(c, s, RepeatsChild)
 			taken++
 		}
@@ -362,6 +370,21 @@ func (r *run) absorb(v int32, from []*heap, to *heap) int32 {
 	r.calls[c].requests = max(r.calls[c].requests, taken)
 	r.put(to, c, v)
 	return c
+}
+
+// onlyHits reports whether the spans of requests that state no usage are all
+// hits of the application's cache, and there are some.
+func (r *run) onlyHits(from []*heap) bool {
+	some := false
+	for _, h := range from {
+		for _, s := range h.silent {
+			if !r.calls[r.find(s)].hit {
+				return false
+			}
+			some = true
+		}
+	}
+	return some
 }
 
 // later is the one of two calls that began later.

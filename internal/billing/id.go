@@ -8,13 +8,16 @@ package billing
 // different scopes that disagree wait until it is known whether the greater is
 // a sum ([run.joinQuarrels]): a span over a turn of several requests may bear
 // the ID of the last.
+//
+// A hit of the application's cache is left out: it replays a response, with its
+// ID, and that response was billed when it was made, here or in another run.
 func (r *run) joinByID() {
 	if !r.repeatedID {
 		return
 	}
 	clusters := map[string][]int32{}
 	for i := range r.calls {
-		if c := &r.calls[i]; c.into != none || c.foreign {
+		if c := &r.calls[i]; c.into != none || c.foreign || c.hit {
 			continue
 		}
 		for _, id := range r.calls[i].ids {
@@ -64,7 +67,7 @@ func (r *run) joinQuarrels() {
 	first := map[string]int32{}
 	for i := range r.calls {
 		c := &r.calls[i]
-		if c.into != none || c.foreign || r.isSum(int32(i)) {
+		if c.into != none || c.foreign || c.hit || r.isSum(int32(i)) {
 			continue
 		}
 		for _, id := range r.calls[i].ids {

@@ -113,11 +113,12 @@ func (r *run) eachScopePair(f func(s, t uint8)) {
 }
 
 // candidates are the standing calls that scope s describes and t does not, in
-// order of time.
+// order of time. Hits of the application's cache are none: nobody was asked, so
+// there is no other span of theirs, and what looks like it is a call.
 func (r *run) candidates(s, t uint8, fit func(*call) bool) []int32 {
 	var list []int32
 	for _, i := range r.standing(s) {
-		if c := &r.calls[i]; c.scopes.has(s) && !c.scopes.has(t) && fit(c) {
+		if c := &r.calls[i]; !c.hit && c.scopes.has(s) && !c.scopes.has(t) && fit(c) {
 			list = append(list, i)
 		}
 	}

@@ -18,7 +18,7 @@ func (r *run) suspect() {
 		if c.into != none {
 			continue
 		}
-		if c.foreign {
+		if c.foreign || c.hit {
 			all = append(all, int32(i))
 		} else if r.unbilled(c) == notDiscarded {
 			all, list = append(all, int32(i)), append(list, int32(i))
@@ -44,6 +44,10 @@ func (r *run) suspectMoment(list []int32) {
 			if a.scopes&b.scopes != 0 || a.class != b.class || a.contradicts(b) || a.foreign && b.foreign {
 				continue
 			}
+			if a.hit || b.hit {
+				r.suspectHit(a, b)
+				continue
+			}
 			switch doubt := r.doubtPair(a, b); {
 			case a.foreign:
 				b.caveats |= doubt & AttributionSuspect
@@ -55,6 +59,26 @@ func (r *run) suspectMoment(list []int32) {
 			}
 		}
 	}
+}
+
+// suspectHit marks a call that may be a framework's span around a hit of the
+// application's cache: a span beside it, within its time, and of the same usage
+// where both state any. A client's span within the hit's time is none.
+func (r *run) suspectHit(c, hit *call) {
+	if c.hit {
+		c, hit = hit, c
+	}
+	if c.hit || c.foreign || !c.names.meets(&hit.names) && !c.names.empty() && !hit.names.empty() ||
+		!c.silent && !hit.silent && r.agreeCalls(c, hit) == differ {
+		return
+	}
+	for _, u := range c.witnesses() {
+		v := hit.members[0]
+		if !r.inside(v, u) || r.related(u, v) {
+			return
+		}
+	}
+	c.caveats |= PossibleDuplicate
 }
 
 // doubtPair is what two calls of different scopes, of which neither has ended
