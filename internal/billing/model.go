@@ -34,6 +34,21 @@ func (m *modelNames) numberBare(bare string) int32 {
 	return i
 }
 
+// family is the word that the bare name begins with: claude, gpt, gemini.
+func (m *modelNames) family(name string) string {
+	i := m.number(name)
+	if i == none {
+		return ""
+	}
+	bare := m.bare.names[i]
+	for k := range len(bare) {
+		if c := bare[k]; c < 'a' || c > 'z' {
+			return bare[:k]
+		}
+	}
+	return bare
+}
+
 // bareModel cuts from a model's name what one instrumentation writes and
 // another leaves out: the vendor's path or prefix, the date, the revision.
 // gpt-4o-mini-2024-07-18 and openai/gpt-4o-mini are one model for the purpose

@@ -5,22 +5,31 @@ import "github.com/runrollup/runrollupprocessor/internal/genai"
 // emitter is what decides how a total is to be read. Whether the response was
 // streamed belongs to it: LangChain's span of an Anthropic call counts all
 // input where the response was streamed, and uncached input where it was not.
+// So does the family of the model: a provider that sells several, or a gateway,
+// passes on the numbers of each as its maker counts them.
 type emitter struct {
-	scope, version, provider string
-	streamed                 bool
+	scope, version, provider, family string
+	streamed                         bool
 }
 
 type proof struct {
 	reading   genai.Reading
 	conflicts bool
+	plain     bool // one that reads exclusively states input and output as the total all the same
 }
 
-func emitterOf(rec *genai.Record) emitter {
-	return emitter{rec.Scope, rec.Version, rec.Provider, rec.Traits.Has(genai.Streamed)}
+func (r *run) emitterOf(rec *genai.Record) emitter {
+	return emitter{rec.Scope, rec.Version, rec.Provider, r.models.family(rec.Model()), rec.Traits.Has(genai.Streamed)}
+}
+
+// plainTotal reports whether the record states as its total what input and
+// output come to without the cached tokens.
+func plainTotal(c *genai.Counts) bool {
+	return c.Total.OK && c.Input.OK && c.Output.OK && c.Total.N == c.Input.N+c.Output.N
 }
 
 func (r *run) prove(rec *genai.Record, reading genai.Reading) {
-	key := emitterOf(rec)
+	key := r.emitterOf(rec)
 	p, known := r.proofs[key]
 	if known && p.reading != reading {
 		p.conflicts = true
@@ -28,6 +37,7 @@ func (r *run) prove(rec *genai.Record, reading genai.Reading) {
 	if !known {
 		p.reading = reading
 	}
+	p.plain = p.plain || reading == genai.Exclusive && plainTotal(&rec.Counts)
 	if r.proofs == nil {
 		r.proofs = map[emitter]proof{}
 	}
@@ -57,19 +67,34 @@ func (r *run) readAll() {
 }
 
 // readingOf settles whether a record's input includes cached tokens: by its
-// own proof, else by one of the same emitter in this run, else by the
-// dialect's table, else by the convention, which is an assumption.
+// own proof, else by the dialect's table, else by a proof of the same emitter
+// in this run, else by the convention, which is an assumption. Where the table
+// and a proof of the emitter, or that and the record's own total, say different
+// things, nothing tells.
 func (r *run) readingOf(rec *genai.Record) genai.Semantics {
 	if rec.Input.Basis == genai.Proved && rec.Input.Reading != genai.Unsettled {
 		return rec.Input
 	}
-	if p, ok := r.proofs[emitterOf(rec)]; ok && !p.conflicts {
-		return genai.Semantics{Reading: p.reading, Basis: genai.Proved}
+	own := rec.Input
+	if own.Reading == genai.Unsettled {
+		own = genai.Semantics{Reading: genai.Inclusive, Basis: genai.Assumed}
 	}
-	if rec.Input.Reading != genai.Unsettled {
-		return rec.Input // declared, or the likelier of two
+	if len(r.proofs) == 0 {
+		return own
 	}
-	return genai.Semantics{Reading: genai.Inclusive, Basis: genai.Assumed}
+	p, ok := r.proofs[r.emitterOf(rec)]
+	switch {
+	case !ok:
+		return own
+	case own.Basis == genai.Declared || p.conflicts:
+		if own.Reading != p.reading || p.conflicts {
+			own.Basis = genai.Assumed
+		}
+		return own
+	case p.reading == genai.Exclusive && !p.plain && plainTotal(&rec.Counts):
+		return genai.Semantics{Reading: genai.Inclusive, Basis: genai.Assumed}
+	}
+	return genai.Semantics{Reading: p.reading, Basis: genai.Proved}
 }
 
 // gatherPairProofs uses that two records of one call state one truth: where
