@@ -1,6 +1,7 @@
 package billing
 
 import (
+	"slices"
 	"strings"
 
 	"github.com/runrollup/runrollupprocessor/internal/genai"
@@ -140,11 +141,11 @@ func (r *run) join(i, j int32, why Reason) int32 {
 	return i
 }
 
+func (c *call) hasID(id string) bool { return slices.Contains(c.ids, id) }
+
 func (c *call) addID(id string) {
-	for _, have := range c.ids {
-		if have == id {
-			return
-		}
+	if c.hasID(id) {
+		return
 	}
 	if len(c.ids) < maxWitnesses {
 		c.ids = append(c.ids, id)

@@ -26,6 +26,7 @@ type heap struct {
 	busy     int64 // durations added up
 	operator bool  // some call states the operator's own cost
 	some     int32 // any one of the calls
+	named    int32 // any one that bears a response ID
 	last     int32 // the one whose span ended last, at end
 }
 
@@ -37,7 +38,7 @@ type perScope struct {
 
 // clear empties a heap. Its lists keep their memory for the next calls.
 func (h *heap) clear() {
-	*h = heap{scope: h.scope[:0], silent: h.silent[:0], some: none, last: none, latest: none, failed: none}
+	*h = heap{scope: h.scope[:0], silent: h.silent[:0], some: none, named: none, last: none, latest: none, failed: none}
 }
 
 func (b *below) clear() {
@@ -146,6 +147,12 @@ func (r *run) judge(v int32, b *below) {
 func (r *run) judgeSilent(v int32, b *below) {
 	rec := r.record(v)
 	switch d := &b.direct; {
+	case d.n > 0 && r.ownID(v, d):
+		if c := r.newCall(v); speaks(rec) {
+			r.put(d, c, v)
+		} else {
+			r.putSilent(d, c)
+		}
 	case d.n == 1:
 		r.joinBeneath(v, d.some, d)
 	case d.n > 1:
@@ -175,7 +182,7 @@ func (r *run) joinBeneath(v, c int32, h *heap) {
 func (r *run) judgeEmbedding(v int32, b *below) {
 	rec, e := r.record(v), &b.embed
 	switch {
-	case !speaks(rec) && e.n == 1, e.n == 1 && r.agreeWith(&r.numbers[v], &r.calls[r.find(e.some)]) != differ:
+	case !speaks(rec) && e.n == 1, e.n == 1 && r.mayRepeat(v, e.some) && r.agreeWith(&r.numbers[v], &r.calls[r.find(e.some)]) != differ:
 		r.joinBeneath(v, e.some, e)
 	case !speaks(rec) && e.n > 1, e.n > 0 && rec.Kind != genai.Leaf:
 		r.reason[v], r.by[v] = IsAggregate, e.some
@@ -253,7 +260,7 @@ func (r *run) judgeLeaf(v int32, b *below) {
 		return
 	}
 	near := b.direct.with(&b.agent)
-	if c := b.direct.same(r, x); c != none {
+	if c := b.direct.same(r, x); c != none && r.mayRepeat(v, c) {
 		r.joinBeneath(v, c, &b.direct)
 		return
 	}
@@ -269,8 +276,15 @@ func (r *run) judgeLeaf(v int32, b *below) {
 		return
 	}
 	if b.direct.accountsFor(x) || near.accountsFor(x) || all.accountsFor(x) {
-		r.reason[v], r.by[v] = Covered, all.some
-		return
+		names := r.namesOf(v)
+		own, other := r.ownID(v, &all), names.differs(&all.names)
+		if !own || !other {
+			r.reason[v], r.by[v] = Covered, all.some
+			if own || other {
+				r.caveats |= UsageConflict // the sum of another model's calls, or of other responses
+			}
+			return
+		}
 	}
 	if b.direct.n > 0 && r.hides(v, &b.direct) {
 		r.reason[v], r.by[v] = Covered, all.some
@@ -310,6 +324,28 @@ func (r *run) mayWrap(v, c int32) bool {
 	return !r.calls[r.find(c)].scopes.has(r.scope(v)) && !r.contradictsID(v, c)
 }
 
+// mayRepeat reports whether v's record may be of the same call as one beneath
+// it with nothing between. Here one scope may describe a call on two levels,
+// as LangSmith does, but by one name of the model; two names of two scopes may
+// be an alias and what it stands for.
+func (r *run) mayRepeat(v, c int32) bool {
+	if r.contradictsID(v, c) {
+		return false
+	}
+	o, names := &r.calls[r.find(c)], r.namesOf(v)
+	return !o.scopes.has(r.scope(v)) || !names.differs(&o.names)
+}
+
+// ownID reports whether v's record is of a response that is none of the calls
+// beneath it: it bears an ID of their kind, and none of them bears it.
+func (r *run) ownID(v int32, h *heap) bool {
+	if h.named == none || !r.contradictsID(v, h.named) {
+		return false
+	}
+	k := r.ids.find(r.record(v).ResponseID)
+	return k == none || !r.beneath(r.calls[r.find(r.byID[k])].members[0], v)
+}
+
 // hides decides the case that no number decides: a chat span over other
 // calls that are not its own, with nothing between, and with different usage.
 // Calls of another model, or of the same instrumentation, are other calls: an
@@ -317,7 +353,7 @@ func (r *run) mayWrap(v, c int32) bool {
 // otherwise if what is beneath fills half of its time. The half is a guess.
 func (r *run) hides(v int32, h *heap) bool {
 	names := r.namesOf(v)
-	if !names.empty() && !h.names.empty() && !names.meets(&h.names) {
+	if names.differs(&h.names) {
 		return false
 	}
 	own := r.scope(v)

@@ -13,6 +13,9 @@ func (r *run) put(h *heap, c, v int32) {
 	}
 	h.n++
 	h.some = c
+	if rec.ResponseID != "" {
+		h.named = c
+	}
 	h.total.add(&r.numbers[v])
 	h.start, h.end = min(h.start, r.start[v]), max(h.end, r.end[v])
 	h.busy += min(r.end[v]-r.start[v], most) // a span of a quarter of an hour and more is long enough
@@ -65,6 +68,9 @@ func (h *heap) takeUsage(o *heap) {
 	}
 	if o.end > h.end {
 		h.last = o.last
+	}
+	if h.named == none {
+		h.named = o.named
 	}
 	h.n += o.n
 	h.total.add(&o.total)

@@ -156,6 +156,9 @@ func (s *nameSet) meets(o *nameSet) bool {
 	return false
 }
 
+// differs reports whether both have names, and none in common.
+func (s *nameSet) differs(o *nameSet) bool { return !s.empty() && !o.empty() && !s.meets(o) }
+
 // anyClaude reports whether a name is that of an Anthropic model.
 func (m *modelNames) anyClaude(s *nameSet) bool {
 	for i := range s.n {

@@ -93,6 +93,9 @@ func (r *run) repeats(i int32, calls []int32, used map[usedUnit]bool) {
 	r.calls[i].sum = true
 	r.changes++
 	r.reason[v], r.by[v] = SumBeside, calls[0]
+	if own, other := r.ownResponse(&r.calls[i], calls); own || other {
+		r.caveats |= UsageConflict
+	}
 	for _, k := range calls {
 		used[usedUnit{r.scope(v), k}] = true
 	}
@@ -131,6 +134,9 @@ func (r *run) fits(calls []int32, i int32, used map[usedUnit]bool) bool {
 	if len(calls) == 0 || len(calls) == 1 && c.kind == genai.Leaf {
 		return false
 	}
+	if own, other := r.ownResponse(c, calls); own && other {
+		return false
+	}
 	for _, k := range calls {
 		o := &r.calls[k]
 		if k == i || o.scopes.has(scope) || o.class != c.class || used[usedUnit{scope, k}] || r.isSum(k) ||
@@ -139,6 +145,24 @@ func (r *run) fits(calls []int32, i int32, used map[usedUnit]bool) bool {
 		}
 	}
 	return true
+}
+
+// ownResponse reports what speaks against a request's repeating the sum of
+// calls: that it is of a response that is none of theirs, and that it is of
+// another model than all of them. Agents bear the names and IDs of anything.
+func (r *run) ownResponse(c *call, calls []int32) (own, other bool) {
+	if c.kind == genai.Aggregate {
+		return false, false
+	}
+	shared := false
+	other = true
+	for _, k := range calls {
+		o := &r.calls[k]
+		other = other && c.names.differs(&o.names)
+		own = own || c.contradicts(o)
+		shared = shared || len(c.ids) > 0 && o.hasID(c.ids[0])
+	}
+	return own && !shared, other
 }
 
 // unitIndex finds units by their output.
