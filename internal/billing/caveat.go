@@ -16,7 +16,7 @@ const (
 	UsageMissing       Caveats = 1 << iota // a call without usage
 	UsageEstimated                         // counted by the instrumentation, not by the provider
 	UsageInexact                           // known to be off by a few tokens
-	UsageConflict                          // records of one call disagree
+	UsageConflict                          // records of one call disagree, or a record does with itself
 	CacheAssumed                           // nothing tells whether input includes cached tokens
 	CacheTTLAssumed                        // a cache write of unknown lifetime, priced as five minutes
 	CacheUnreported                        // the emitter never reports cached tokens

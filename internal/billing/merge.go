@@ -83,7 +83,11 @@ func (r *run) finish(c *call, out *Call) {
 	out.Sum = out.HasUsage && (out.APICalls > 1 || out.Record.Kind == genai.Aggregate)
 	if out.HasUsage {
 		r.settleInput(c, out)
-		out.Tokens = partition(&out.Record, r.output(c))
+		output, beyond := r.output(c)
+		var cut bool
+		if out.Tokens, cut = partition(&out.Record, output); cut || beyond {
+			out.Caveats |= UsageConflict
+		}
 	}
 	out.Caveats |= r.doubts(c, out)
 }
@@ -196,10 +200,14 @@ func (r *run) settleInput(c *call, out *Call) {
 
 // output is all output of a call: by its richest record, or the smallest that
 // another states within the tolerance, for the known error only ever adds.
-func (r *run) output(c *call) int64 {
+// beyond is set where that record states more reasoning than output, does not
+// keep the one out of the other, and no other record has the sum of the two.
+func (r *run) output(c *call) (full int64, beyond bool) {
 	x := &r.numbers[c.members[0]]
-	full := x.full
-	proved := r.record(c.members[0]).Output.Basis == genai.Proved
+	full = x.full
+	rec := r.record(c.members[0])
+	proved := rec.Output.Basis == genai.Proved
+	beyond = rec.Counts.Output.OK && x.reason > x.out && rec.Output.Reading != genai.Exclusive
 	for _, v := range c.witnesses() {
 		y := &r.numbers[v]
 		if v == c.members[0] || !r.record(v).Counts.Output.OK || !r.record(v).HasUsage() || y.guessed && !x.guessed {
@@ -208,36 +216,44 @@ func (r *run) output(c *call) int64 {
 		if !proved && x.reason > 0 && y.reason == 0 && y.out == x.out+x.reason {
 			full = y.out // the other count has the reasoning in it
 		}
+		beyond = beyond && (y.out != x.full || y.reason > y.out)
 		if d := full - y.full; (x.claude || y.claude) && 0 < d && d <= slackOutput {
 			full = y.full
 		}
 	}
-	return full
+	return full, beyond
 }
 
 // partition cuts the counts of a settled record into parts of which no two
 // hold the same token. What is stated beyond its whole is cut off, never
-// carried elsewhere.
-func partition(rec *genai.Record, output int64) usage.Tokens {
+// carried elsewhere, and reported: of two numbers that contradict each other
+// no one knows which is right.
+func partition(rec *genai.Record, output int64) (t usage.Tokens, cut bool) {
 	c := &rec.Counts
-	var t usage.Tokens
+	within := func(part, whole int64) int64 {
+		cut = cut || part > whole
+		return min(part, whole)
+	}
 	read, write := clamp(c.CacheRead), writes(c)
+	cut = c.CacheWrite.OK && write > clamp(c.CacheWrite)
 	bare := clamp(c.Input)
 	audio := clamp(c.InputAudio)
-	t.CacheReadAudio = min(clamp(c.CacheReadAudio), read)
+	t.CacheReadAudio = within(clamp(c.CacheReadAudio), read)
 	if rec.Input.Reading != genai.Exclusive {
-		bare = max(bare-read-write, 0)
-		audio = max(audio-t.CacheReadAudio, 0)
+		bare -= within(read+write, bare)
+		if c.InputAudio.OK {
+			audio -= within(t.CacheReadAudio, audio)
+		}
 	}
 	t.CacheRead = read - t.CacheReadAudio
-	t.CacheWrite1h = min(clamp(c.CacheWrite1h), write)
+	t.CacheWrite1h = clamp(c.CacheWrite1h) // writes has it
 	t.CacheWrite5m = write - t.CacheWrite1h
-	t.InputAudio = min(audio, bare)
+	t.InputAudio = within(audio, bare)
 	t.Input = bare - t.InputAudio
-	t.Reasoning = min(clamp(c.Reasoning), output)
-	t.OutputAudio = min(clamp(c.OutputAudio), output-t.Reasoning)
+	t.Reasoning = within(clamp(c.Reasoning), output)
+	t.OutputAudio = within(clamp(c.OutputAudio), output-t.Reasoning)
 	t.Output = output - t.Reasoning - t.OutputAudio
-	return t
+	return t, cut
 }
 
 // bill writes down what was decided, in order of time.
