@@ -14,20 +14,19 @@ type below struct {
 
 // heap is a sum of calls.
 type heap struct {
-	n        int64
-	total    numbers
-	scope    []perScope // by number of scope
-	silent   []int32    // calls without usage that did not fail
-	latest   int32      // the last of them in time
-	failed   int32      // the last try in time that failed without usage
-	names    nameSet
-	start    int64 // of what states usage
-	end      int64
-	busy     int64 // durations added up
-	operator bool  // some call states the operator's own cost
-	some     int32 // any one of the calls
-	named    int32 // any one that bears a response ID
-	last     int32 // the one whose span ended last, at end
+	n      int64
+	total  numbers
+	scope  []perScope // by number of scope
+	silent []int32    // calls without usage that did not fail
+	latest int32      // the last of them in time
+	failed int32      // the last try in time that failed without usage
+	names  nameSet
+	start  int64 // of what states usage
+	end    int64
+	busy   int64 // durations added up
+	some   int32 // any one of the calls
+	named  int32 // any one that bears a response ID
+	last   int32 // the one whose span ended last, at end
 }
 
 type perScope struct {
@@ -230,9 +229,6 @@ func (r *run) judgeAggregate(v int32, b *below) {
 		r.joinBeneath(v, b.direct.same(r, x), &b.direct)
 	default:
 		r.reason[v], r.by[v] = IsAggregate, b.someCall()
-		if r.record(v).Cost.Class == genai.OperatorCost && !b.direct.operator && !b.agent.operator && !b.tool.operator {
-			r.caveats |= UsageConflict // what the operator says it cost is not what is billed
-		}
 	}
 }
 

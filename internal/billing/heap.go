@@ -1,7 +1,5 @@
 package billing
 
-import "github.com/runrollup/runrollupprocessor/internal/genai"
-
 // put adds a call that v's record describes.
 func (r *run) put(h *heap, c, v int32) {
 	rec := r.record(v)
@@ -21,7 +19,6 @@ func (r *run) put(h *heap, c, v int32) {
 	h.busy += min(r.end[v]-r.start[v], most) // a span of a quarter of an hour and more is long enough
 	names := r.namesOf(v)
 	h.names.addAll(&names)
-	h.operator = h.operator || rec.Cost.Class == genai.OperatorCost
 	h.witness(r.scope(v), c, &r.numbers[v])
 }
 
@@ -77,7 +74,6 @@ func (h *heap) takeUsage(o *heap) {
 	h.start, h.end = min(h.start, o.start), max(h.end, o.end)
 	h.busy += o.busy
 	h.names.addAll(&o.names)
-	h.operator = h.operator || o.operator
 	for i := range o.scope {
 		s := o.scope[i]
 		h.witness(s.scope, s.only, &s.total)

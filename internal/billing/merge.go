@@ -77,7 +77,7 @@ func (r *run) finish(c *call, out *Call) {
 	for _, v := range c.members {
 		out.Records = append(out.Records, int(r.span[v]))
 	}
-	r.fillIn(c, &out.Record)
+	r.fillIn(c, out)
 	out.HasUsage = out.Record.HasUsage()
 	out.Failed = out.Record.Traits.Has(genai.Failed)
 	out.Sum = out.HasUsage && (out.APICalls > 1 || out.Record.Kind == genai.Aggregate)
@@ -93,7 +93,8 @@ func (r *run) finish(c *call, out *Call) {
 }
 
 // fillIn takes from the other records of a call what the richest lacks.
-func (r *run) fillIn(c *call, rec *genai.Record) {
+func (r *run) fillIn(c *call, out *Call) {
+	rec := &out.Record
 	lead := &r.numbers[c.members[0]]
 	fill := func(to *string, from string) {
 		if *to == "" {
@@ -117,7 +118,15 @@ func (r *run) fillIn(c *call, rec *genai.Record) {
 			rec.Cost.Currency = o.Cost.Currency
 		}
 	}
-	rec.Cost = r.bestCost(c, rec.Cost.Currency)
+	currency := rec.Cost.Currency
+	var agreed bool
+	rec.Cost, agreed = r.bestCost(c)
+	if rec.Cost.Class == genai.NoCost {
+		rec.Cost.Currency = currency
+	}
+	if !agreed {
+		out.Caveats |= UsageConflict
+	}
 }
 
 // betterName reports whether o names the model that answered more precisely:
@@ -128,20 +137,6 @@ func betterName(rec, o *genai.Record) bool {
 	}
 	return rec.ResponseModel == "" || rec.ResponseModel == rec.RequestModel && o.ResponseModel != o.RequestModel &&
 		bareModel(o.ResponseModel) == bareModel(rec.ResponseModel)
-}
-
-// bestCost is the cost to believe first. A cost of nothing beside tokens is
-// what emitters write where they know no price.
-func (r *run) bestCost(c *call, currency string) genai.Cost {
-	best := genai.Cost{Currency: currency}
-	for _, v := range c.members {
-		rec := r.record(v)
-		if k := rec.Cost; k.Class != genai.NoCost && (k.Total != 0 || !rec.HasUsage()) &&
-			(best.Class == genai.NoCost || k.Class < best.Class) {
-			best = k
-		}
-	}
-	return best
 }
 
 // fillCounts takes over parts, and only where the whole is the same: a part

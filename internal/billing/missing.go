@@ -148,11 +148,6 @@ func (r *run) quarrelDoubts(c *call) Caveats {
 	return 0
 }
 
-// believed reports whether a cost of the class comes before the rate card.
-func believed(class genai.CostClass) bool {
-	return class == genai.OperatorCost || class == genai.ProviderCost || class == genai.GatewayCost
-}
-
 // lifetimes reports whether the provider sells cache writes of several
 // lifetimes. One that is not known may.
 func lifetimes(provider string) bool {

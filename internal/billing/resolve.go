@@ -22,5 +22,6 @@ func Resolve(spans []Span) Bill {
 	r.gatherPairProofs()
 	r.suspect()
 	r.leaveResiduals()
+	r.doubtCosts()
 	return r.bill()
 }

@@ -93,8 +93,12 @@ func (r *run) repeats(i int32, calls []int32, used map[usedUnit]bool) {
 	r.calls[i].sum = true
 	r.changes++
 	r.reason[v], r.by[v] = SumBeside, calls[0]
-	if own, other := r.ownResponse(&r.calls[i], calls); own || other {
+	own, other := r.ownResponse(&r.calls[i], calls)
+	if own || other {
 		r.caveats |= UsageConflict
+	}
+	if believed(r.record(v).Cost.Class) {
+		r.dearSums = append(r.dearSums, dearSum{v, calls})
 	}
 	for _, k := range calls {
 		used[usedUnit{r.scope(v), k}] = true

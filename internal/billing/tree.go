@@ -31,20 +31,21 @@ type run struct {
 	scopes  scopes
 	models  modelNames
 
-	calls   []call
-	callOf  []int32 // node → the call that it describes, none where it describes none
-	reason  []Reason
-	by      []int32 // node → the call on account of which it is discarded
-	ones    []int32 // what lists of one node share, see [run.one]
-	ids     naming  // response IDs
-	byID    []int32 // number of an ID → the latest call with it
-	ofScope []standing
-	changes int // how often a call became part of another, or was found to be a sum
-	tallies map[uint8]*tally
-	pairs   map[scopePair]struct{}
-	steps   int // taken of [maxSteps]
-	caveats Caveats
-	left    []Residual
+	calls    []call
+	callOf   []int32 // node → the call that it describes, none where it describes none
+	reason   []Reason
+	by       []int32 // node → the call on account of which it is discarded
+	ones     []int32 // what lists of one node share, see [run.one]
+	ids      naming  // response IDs
+	byID     []int32 // number of an ID → the latest call with it
+	ofScope  []standing
+	changes  int // how often a call became part of another, or was found to be a sum
+	tallies  map[uint8]*tally
+	pairs    map[scopePair]struct{}
+	steps    int // taken of [maxSteps]
+	dearSums []dearSum
+	caveats  Caveats
+	left     []Residual
 
 	repeatedID bool // two records have one response ID
 }
