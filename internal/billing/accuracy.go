@@ -52,7 +52,7 @@ func (a Accuracy) With(b Accuracy) Accuracy {
 //	currency                         lower_bound  a cost that was not read
 //	cache_ttl_assumed                lower_bound  an hour costs more than five minutes
 //	cache_unreported                 upper_bound  cached tokens priced as new ones
-//	usage_inexact                    upper_bound  the known defects all count too much
+//	usage_inexact                    upper_bound  known defects that count too much; beside usage_missing, either way
 //	possible_duplicate               upper_bound  billed as two, may be one
 //	cache_assumed                    estimate     the wrong reading errs either way
 //	usage_estimated, usage_conflict  estimate     numbers of unknown error

@@ -13,7 +13,7 @@ type Caveats uint32
 // sets belong to the same set because they are reported in the same list:
 // prices are found and spans are counted elsewhere.
 const (
-	UsageMissing       Caveats = 1 << iota // a call without usage
+	UsageMissing       Caveats = 1 << iota // a call without usage, or without a part of it
 	UsageEstimated                         // counted by the instrumentation, not by the provider
 	UsageInexact                           // known to be off by a few tokens
 	UsageConflict                          // records of one call disagree, or a record does with itself

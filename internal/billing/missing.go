@@ -67,8 +67,11 @@ func (r *run) traitDoubts(c *call, out *Call) Caveats {
 	if all.Has(genai.Streamed | genai.StreamOutputHigh) {
 		d |= UsageInexact
 	}
-	if all.Has(genai.BadCount) || all.Has(genai.Failed|genai.Streamed) {
-		d |= UsageInexact // a stream that broke off may have counted to where it broke
+	if all.Has(genai.BadCount) {
+		d |= UsageInexact | UsageMissing // what could not be read may be a part of what could, or lie beside it
+	}
+	if all.Has(genai.Failed | genai.Streamed) {
+		d |= UsageInexact | UsageMissing // it may have counted to where it broke off, or not at all from where it began
 	}
 	if all.Has(genai.BadCost) {
 		d |= CostUnread
@@ -79,10 +82,29 @@ func (r *run) traitDoubts(c *call, out *Call) Caveats {
 	if all.Has(genai.TotalUnexplained) {
 		d |= ResidualLeft
 	}
-	if o := out.Record.Output; out.Tokens.Reasoning > 0 && o.Reading == genai.Unsettled && len(c.members) == 1 {
-		d |= UsageInexact
+	if out.Tokens.Reasoning > 0 && out.Record.Output.Reading == genai.Unsettled && !r.outputSettled(c, out.Tokens.OutputTotal()) {
+		d |= UsageMissing // taken for a part of the output, and it may lie beside it
 	}
 	return d
+}
+
+// outputSettled reports whether another record than the first, whose reading
+// is open, has the same output in all: by a reading of its own, or because it
+// states the sum of what that one states apart. Nothing is open where that sum
+// is what is billed.
+func (r *run) outputSettled(c *call, full int64) bool {
+	lead := c.members[0]
+	if x := &r.numbers[lead]; full >= x.out+x.reason && x.reason > 0 {
+		return true
+	}
+	for _, v := range c.witnesses() {
+		rec, y := r.record(v), &r.numbers[v]
+		if v != lead && rec.Counts.Output.OK && !y.guessed && y.full == full &&
+			(rec.Output.Reading != genai.Unsettled || y.out != r.numbers[lead].out) {
+			return true
+		}
+	}
+	return false
 }
 
 // cacheDoubts are for calls that may have used a cache and do not say so. What
