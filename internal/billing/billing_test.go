@@ -348,6 +348,9 @@ func TestSilentAboutTheCache(t *testing.T) {
 	plain := func(in int64) *genai.Record {
 		return with(claude("a", in, 0, 0, 50), func(r *genai.Record) { r.Counts.CacheRead, r.Counts.CacheWrite = genai.Count{}, genai.Count{} })
 	}
+	named := func(provider, model string, in int64) *genai.Record {
+		return with(chat("a", in, 50), func(r *genai.Record) { r.Provider, r.RequestModel = provider, model })
+	}
 	tests := []struct {
 		name string
 		draw func(s *scene)
@@ -359,6 +362,20 @@ func TestSilentAboutTheCache(t *testing.T) {
 			s.span(root, 0, 9, traits(with(chat("a", 5000, 50), func(r *genai.Record) { r.RequestModel = "gpt-5.6" }), genai.WriteBlind))
 		}, Estimate},
 		{"OpenAI, writes alone unreported", func(s *scene) { s.span(root, 0, 9, traits(chat("a", 5000, 50), genai.WriteBlind)) }, Exact},
+		{"DeepSeek by OpenAI's name, however short", func(s *scene) { s.span(root, 0, 9, traits(named("openai", "deepseek-chat", 900), blind)) }, UpperBound},
+		{"DeepSeek by a gateway's name for it", func(s *scene) { s.span(root, 0, 9, traits(named("openai", "deepseek/deepseek-chat", 900), blind)) }, UpperBound},
+		{"Anthropic by OpenAI's name, writes alone unreported", func(s *scene) {
+			s.span(root, 0, 9, traits(named("openai", "claude-sonnet-4-5", 5000), genai.WriteBlind))
+		}, Estimate},
+		{"a model of nobody in particular by OpenAI's name", func(s *scene) { s.span(root, 0, 9, traits(named("openai", "qwen3-32b", 900), blind)) }, Estimate},
+		{"a model that OpenAI made and does not sell", func(s *scene) { s.span(root, 0, 9, traits(named("openai", "gpt-oss-120b", 900), blind)) }, UpperBound},
+		{"a deployment at Azure, too short to be cached", func(s *scene) { s.span(root, 0, 9, traits(named("azure.ai.openai", "prod-chat", 900), blind)) }, Exact},
+		{"DeepSeek at Azure, however short", func(s *scene) { s.span(root, 0, 9, traits(named("azure.ai.openai", "DeepSeek-V3", 900), blind)) }, UpperBound},
+		{"a write of unknown lifetime, of Anthropic by OpenAI's name", func(s *scene) {
+			s.span(root, 0, 9, with(named("openai", "claude-sonnet-4-5", 900), func(r *genai.Record) {
+				r.Counts.CacheWrite, r.Input = genai.Of(500), genai.Semantics{Reading: genai.Inclusive, Basis: genai.Declared}
+			}))
+		}, LowerBound},
 		{"Anthropic", func(s *scene) { s.span(root, 0, 9, traits(plain(5000), blind)) }, Estimate},
 		{"Anthropic, writes alone unreported", func(s *scene) { s.span(root, 0, 9, traits(plain(5000), genai.WriteBlind)) }, Estimate},
 		{"a second witness that reports", func(s *scene) {

@@ -1,6 +1,10 @@
 package billing
 
-import "github.com/runrollup/runrollupprocessor/internal/genai"
+import (
+	"strings"
+
+	"github.com/runrollup/runrollupprocessor/internal/genai"
+)
 
 // unbilled is why a standing call is not billed.
 //
@@ -37,7 +41,7 @@ func (r *run) doubts(c *call, out *Call) Caveats {
 	if out.Sum {
 		d |= TierAssumed
 	}
-	if write := out.Tokens.CacheWrite(); write > 0 && lifetimes(rec.Provider) &&
+	if write := out.Tokens.CacheWrite(); write > 0 && lifetimes(r.seller(rec)) &&
 		clamp(rec.Counts.CacheWrite5m)+clamp(rec.Counts.CacheWrite1h) < write {
 		d |= CacheTTLAssumed
 	}
@@ -111,7 +115,7 @@ func (r *run) outputSettled(c *call, full int64) bool {
 // was read is then priced as new input, which is too much, and what was
 // written, too, which is too little where the provider charges for it.
 func (r *run) cacheDoubts(c *call, out *Call, all genai.Traits) Caveats {
-	if all&(genai.CacheBlind|genai.WriteBlind) == 0 || out.Record.Class != genai.Generation || !cacheable(out) || r.sighted(c.members[0]) {
+	if all&(genai.CacheBlind|genai.WriteBlind) == 0 || out.Record.Class != genai.Generation || !r.cacheable(out) || r.sighted(c.members[0]) {
 		return 0
 	}
 	var d Caveats
@@ -121,7 +125,7 @@ func (r *run) cacheDoubts(c *call, out *Call, all genai.Traits) Caveats {
 			d |= UsageMissing // the cached tokens are nowhere, rather than in the input
 		}
 	}
-	if genai.APIChargesWrites(out.Record.Provider, out.Record.Model()) {
+	if genai.APIChargesWrites(r.seller(&out.Record), out.Record.Model()) {
 		d |= CacheUnreported | CacheTTLAssumed
 	}
 	return d
@@ -152,11 +156,38 @@ func (r *run) sighted(v int32) bool {
 // The limits of other providers differ by model and have been lowered before.
 const leastCached = 1024
 
-func cacheable(out *Call) bool {
-	if p := out.Record.Provider; p != "openai" && p != "azure.ai.openai" || out.Record.Input.Reading == genai.Exclusive {
+func (r *run) cacheable(out *Call) bool {
+	if p := r.seller(&out.Record); p != "openai" && p != "azure.ai.openai" || out.Record.Input.Reading == genai.Exclusive {
 		return true
 	}
 	return out.Tokens.InputTotal() >= leastCached
+}
+
+// makers are the makers of models, by family, that OpenAI does not sell, and
+// that Azure does not sell as it sells OpenAI's: their names as providers where
+// they are the ones who host them, else none.
+var makers = map[string]string{
+	"claude": "anthropic", "gemini": "gcp.gemini", "deepseek": "deepseek", "grok": "x_ai", "mistral": "mistral_ai", "codestral": "mistral_ai",
+	"magistral": "mistral_ai", "ministral": "mistral_ai", "pixtral": "mistral_ai", "devstral": "mistral_ai",
+	"llama": "", "meta": "", "qwen": "", "qwq": "", "kimi": "", "moonshot": "", "glm": "", "minimax": "", "nova": "", "command": "", "sonar": "",
+	"gemma": "", "phi": "", "nemotron": "", "yi": "", "jamba": "",
+}
+
+// seller is whose rules a cache follows: the provider named, unless the name is
+// OpenAI's and the model is not. Many providers speak OpenAI's protocol, and
+// their clients' spans bear its name. By the model and not by the address, as
+// gateways pass on what OpenAI does.
+func (r *run) seller(rec *genai.Record) string {
+	if p := rec.Provider; p != "openai" && p != "azure.ai.openai" {
+		return p
+	}
+	if maker, other := makers[r.models.family(rec.Model())]; other {
+		return maker
+	}
+	if strings.Contains(rec.Model(), "gpt-oss") {
+		return "" // OpenAI made it, and does not sell it
+	}
+	return rec.Provider
 }
 
 // quarrelDoubts is for records of one call that no reading reconciles.
