@@ -75,6 +75,9 @@ func TestHit(t *testing.T) {
 		{"without usage, beneath a framework", func(s *scene) {
 			s.span(s.span(root, 0, 200, chat("framework", 2000, 500)), 10, 12, hit(mute(chat("app", 0, 0))))
 		}, 0, 0, 0, 0},
+		{"without usage, beneath a framework's tool", func(s *scene) {
+			s.span(s.tool(s.span(root, 0, 200, chat("framework", 2000, 500)), 10, 100), 20, 22, hit(mute(chat("app", 0, 0))))
+		}, 1, 2000, 500, 0},
 		{"without usage, beneath an agent: whose tokens these are, nobody knows", func(s *scene) {
 			s.span(s.agent(root, 0, 200, aggregate(chat("framework", 2000, 500))), 10, 12, hit(mute(chat("app", 0, 0))))
 		}, 1, 2000, 500, TierAssumed | PossibleDuplicate},
@@ -88,7 +91,13 @@ func TestHit(t *testing.T) {
 		t.Run(test.name, func(t *testing.T) {
 			var s scene
 			test.draw(&s)
-			check(t, Resolve(s.spans), test.calls, test.in, test.out, test.caveats)
+			b := Resolve(s.spans)
+			check(t, b, test.calls, test.in, test.out, test.caveats)
+			for i, why := range discardsOf(b) { // beside a call it is no part of it
+				if s.spans[i].Record.Traits.Has(genai.SemanticHit) && why != SemanticCache && why != RepeatsChild {
+					t.Errorf("the hit is %s", why)
+				}
+			}
 		})
 	}
 }

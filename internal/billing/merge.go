@@ -211,7 +211,7 @@ func (r *run) output(c *call) (full int64, beyond bool) {
 		if !proved && x.reason > 0 && y.reason == 0 && y.out == x.out+x.reason {
 			full = y.out // the other count has the reasoning in it
 		}
-		beyond = beyond && (y.out != x.full || y.reason > y.out)
+		beyond = beyond && y.out != x.full
 		if d := full - y.full; (x.claude || y.claude) && 0 < d && d <= slackOutput {
 			full = y.full
 		}

@@ -58,6 +58,18 @@ func TestClaims(t *testing.T) {
 		{"the same, and another that has it", func(s *scene) {
 			s.span(s.span(root, 0, 9, traits(chat("a", 1000, 100), genai.ReasoningBlind)), 1, 8, chat("b", 1000, 100))
 		}, 0, Exact},
+		{"cached tokens that nobody reports, beside the input", func(s *scene) {
+			s.span(root, 0, 9, traits(with(chat("a", 900, 100), func(r *genai.Record) {
+				r.Input = genai.Semantics{Reading: genai.Exclusive, Basis: genai.Declared}
+			}), genai.CacheBlind))
+		}, CacheUnreported | UsageMissing, Estimate},
+		{"cached tokens that nobody reports but who made up its counts", func(s *scene) {
+			s.span(root, 0, 100, traits(chat("framework", 5000, 50), genai.CacheBlind))
+			s.span(root, 1, 99, traits(chat("client", 7, 40), genai.Estimates))
+		}, UsageConflict | CacheUnreported, Estimate},
+		{"an agent that wrote to the cache where its call does not say so", func(s *scene) {
+			s.span(s.agent(root, 0, 9, aggregate(claude("a", 5000, 0, 300, 50))), 1, 8, claude("a", 5000, 0, 0, 50))
+		}, UsageConflict, Estimate},
 		{"a total of more than what is stated", func(s *scene) {
 			s.span(root, 0, 9, traits(chat("a", 1000, 100), genai.TotalUnexplained))
 		}, ResidualLeft, LowerBound},

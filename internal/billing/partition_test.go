@@ -76,6 +76,46 @@ func TestParts(t *testing.T) {
 	}
 }
 
+// TestPartsOfTwo: what one record has and another fills in must fit together.
+func TestPartsOfTwo(t *testing.T) {
+	of := genai.Of
+	tests := []struct {
+		name         string
+		outer, inner func(r *genai.Record)
+		want         usage.Tokens
+		caveats      Caveats
+	}{
+		{"reads and writes within the input", func(r *genai.Record) { r.Counts.CacheWrite = of(50) },
+			func(r *genai.Record) { r.Counts.CacheRead = of(40) },
+			usage.Tokens{Input: 10, CacheRead: 40, CacheWrite5m: 50, Output: 100}, 0},
+		{"reads and writes beyond the input", func(r *genai.Record) { r.Counts.CacheWrite = of(50) },
+			func(r *genai.Record) { r.Counts.CacheRead = of(90) },
+			usage.Tokens{CacheRead: 90, CacheWrite5m: 50, Output: 100}, UsageConflict},
+		{"reasoning within the output", func(r *genai.Record) { r.Counts.CacheRead = of(50) },
+			func(r *genai.Record) { r.Counts.Reasoning = of(40) },
+			usage.Tokens{Input: 50, CacheRead: 50, Output: 60, Reasoning: 40}, 0},
+		{"reasoning beyond the output", func(r *genai.Record) { r.Counts.CacheRead = of(50) },
+			func(r *genai.Record) { r.Counts.Reasoning = of(400) },
+			usage.Tokens{Input: 50, CacheRead: 50, Reasoning: 100}, UsageConflict},
+	}
+	for _, c := range tests {
+		t.Run(c.name, func(t *testing.T) {
+			declared := func(scope string, change func(*genai.Record)) *genai.Record {
+				return with(with(chat(scope, 100, 100), change), func(r *genai.Record) {
+					r.Input = genai.Semantics{Reading: genai.Inclusive, Basis: genai.Declared}
+					r.Output = r.Input
+				})
+			}
+			var s scene
+			s.span(s.span(root, 0, 9, declared("a", c.outer)), 1, 8, declared("b", c.inner))
+			b := Resolve(s.spans)
+			if len(b.Calls) != 1 || b.Calls[0].Tokens != c.want || b.Caveats != c.caveats {
+				t.Errorf("%+v, %q", b.Calls, b.Caveats)
+			}
+		})
+	}
+}
+
 // TestReasoningBeyondOutput: that the two lie beside each other may be told by
 // the table, or by another record of the call.
 func TestReasoningBeyondOutput(t *testing.T) {

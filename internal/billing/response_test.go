@@ -88,6 +88,11 @@ func TestOtherResponses(t *testing.T) {
 			s.span(root, 10, 40, mini(chat("b", 1000, 100)))
 			s.span(root, 50, 90, mini(chat("b", 1000, 100)))
 		}, 2, 2000, 200, UsageConflict},
+		{"an agent, by whatever name and ID, beside its calls", func(s *scene) {
+			s.agent(root, 0, 100, aggregate(id(chat("a", 2000, 200), "chatcmpl-A")))
+			s.span(root, 10, 40, id(mini(chat("b", 1000, 100)), "chatcmpl-B"))
+			s.span(root, 50, 90, id(mini(chat("b", 1000, 100)), "chatcmpl-C"))
+		}, 2, 2000, 200, 0},
 		{"a response of its own without usage, over another", func(s *scene) {
 			p := s.span(root, 0, 100, id(mute(chat("a", 0, 0)), "chatcmpl-A"))
 			s.span(p, 10, 40, id(chat("a", 1000, 100), "chatcmpl-B"))

@@ -116,5 +116,5 @@ func (r *run) cost(calls []int32, total money.Amount) bool {
 		}
 		n++
 	}
-	return n > 0 && sameCost(sum, total, n)
+	return sameCost(sum, total, n)
 }

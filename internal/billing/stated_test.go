@@ -108,12 +108,17 @@ func TestBestCost(t *testing.T) {
 			}
 		})
 	}
-	t.Run("two of one class that one before them makes of no account", func(t *testing.T) {
-		var s scene
-		p := s.span(s.span(root, 0, 100, cost(outer, gateway, 5)), 10, 90, cost(inner, gateway, 7))
-		s.span(p, 20, 80, cost(chat("innermost", 2000, 500), operator, 6))
-		if b := Resolve(s.spans); len(b.Calls) != 1 || b.Calls[0].Record.Cost.Total != 6 || b.Caveats != 0 {
-			t.Errorf("%+v, %q", b.Calls, b.Caveats)
+	t.Run("two of one class that a third makes of no account", func(t *testing.T) {
+		layers := []*genai.Record{cost(outer, gateway, 5), cost(inner, gateway, 7), cost(chat("third", 2000, 500), operator, 6)}
+		for range layers {
+			var s scene
+			for i, p := int64(0), root; i < 3; i++ {
+				p = s.span(p, 10*i, 100-10*i, layers[i])
+			}
+			if b := Resolve(s.spans); len(b.Calls) != 1 || b.Calls[0].Record.Cost.Total != 6 || b.Caveats != 0 {
+				t.Errorf("%+v, %q", b.Calls, b.Caveats)
+			}
+			layers = append(layers[1:], layers[0])
 		}
 	})
 }
