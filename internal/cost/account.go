@@ -11,7 +11,6 @@ import (
 	"github.com/runrollup/runrollupprocessor/internal/billing"
 	"github.com/runrollup/runrollupprocessor/internal/genai"
 	"github.com/runrollup/runrollupprocessor/internal/money"
-	"github.com/runrollup/runrollupprocessor/internal/ratecard"
 	"github.com/runrollup/runrollupprocessor/internal/usage"
 )
 
@@ -88,16 +87,15 @@ type Bill struct {
 }
 
 // Of adds up the cost of a run's calls and its other metered work, and gives
-// the price of each call. quote gives the rates that were found for the record
-// of a span when it arrived, nil where there were none.
-func Of(b *billing.Bill, quote func(span int) *ratecard.Quote, metered []Metered, prefer Prefer) (Bill, []Line) {
+// the price of each call.
+func Of(b *billing.Bill, quotes Quotes, metered []Metered, prefer Prefer) (Bill, []Line) {
 	bill := Bill{Source: Nowhere}
 	lines := make([]Line, len(b.Calls))
 	bill.discard(b)
 	caveats := b.Caveats &^ billing.TierAssumed // billing cannot know whether the card has tiers
 	for i := range b.Calls {
 		call := &b.Calls[i]
-		lines[i] = price(call, quote, prefer)
+		lines[i] = price(call, quotes, prefer)
 		p := &lines[i]
 		caveats |= p.Caveats
 		if call.Record.Cost.Currency != "" {

@@ -7,7 +7,6 @@ import (
 	"github.com/runrollup/runrollupprocessor/internal/billing"
 	"github.com/runrollup/runrollupprocessor/internal/genai"
 	"github.com/runrollup/runrollupprocessor/internal/money"
-	"github.com/runrollup/runrollupprocessor/internal/ratecard"
 )
 
 // Line is the price of one call.
@@ -49,12 +48,12 @@ func (p Prefer) statedFirst(class genai.CostClass) bool {
 
 // price puts a price on a call: what is reported of it, or what the card says,
 // whichever comes first and is there.
-func price(call *billing.Call, quote func(int) *ratecard.Quote, prefer Prefer) Line {
+func price(call *billing.Call, quotes Quotes, prefer Prefer) Line {
 	stated := call.Record.Cost
 	if stated.Class != genai.NoCost && prefer.statedFirst(stated.Class) {
 		return ofStated(stated)
 	}
-	if p := ofCard(call, quote); p.Known || p.overflow || stated.Class == genai.NoCost {
+	if p := ofCard(call, quotes); p.Known || p.overflow || stated.Class == genai.NoCost {
 		return p
 	}
 	return ofStated(stated)
@@ -68,19 +67,13 @@ func ofStated(c genai.Cost) Line {
 	return l
 }
 
-// ofCard prices a call by the rates found for the richest of its records that
-// has any.
-func ofCard(call *billing.Call, quote func(int) *ratecard.Quote) Line {
+// ofCard prices a call by the rates found for its records.
+func ofCard(call *billing.Call, quotes Quotes) Line {
 	p := Line{Source: Nowhere}
 	if !call.HasUsage {
 		return p
 	}
-	var q *ratecard.Quote
-	for _, span := range call.Records {
-		if q = quote(span); q != nil {
-			break
-		}
-	}
+	q, doubt := quoteFor(call, quotes)
 	if q == nil {
 		return p
 	}
@@ -108,6 +101,7 @@ func ofCard(call *billing.Call, quote func(int) *ratecard.Quote) Line {
 		return p
 	}
 	p.Source, p.Card, p.Known = RateCard, q.Card, true
+	p.Caveats |= doubt
 	p.Parts = Parts{Input: lines.Input, Output: lines.Output, CacheRead: lines.CacheRead, CacheWrite: lines.CacheWrite}
 	if q.TierUnpriced {
 		p.Caveats |= billing.TierUnpriced

@@ -35,6 +35,18 @@ func perToken(int) *ratecard.Quote {
 
 func none(int) *ratecard.Quote { return nil }
 
+// of prices a bill whose spans all have the record of their call.
+func of(b *billing.Bill, quote func(int) *ratecard.Quote, metered []Metered, prefer Prefer) (Bill, []Line) {
+	return Of(b, func(span int) (*genai.Record, *ratecard.Quote) {
+		for i := range b.Calls {
+			if slices.Contains(b.Calls[i].Records, span) {
+				return &b.Calls[i].Record, quote(span)
+			}
+		}
+		return nil, nil
+	}, metered, prefer)
+}
+
 // TestOrderOfBelief names who is believed, by what is preferred.
 func TestOrderOfBelief(t *testing.T) {
 	const stated = 7
@@ -58,7 +70,7 @@ func TestOrderOfBelief(t *testing.T) {
 		{genai.OperatorCost, "", perToken, Operator, 0},
 	} {
 		b := billing.Bill{Calls: []billing.Call{call(tc.class, stated)}}
-		got, lines := Of(&b, tc.card, nil, tc.prefer)
+		got, lines := of(&b, tc.card, nil, tc.prefer)
 		assert.Equal(t, tc.source, got.Source, "%+v", tc)
 		assert.Equal(t, tc.caveats.Codes(), got.Caveats, "%+v", tc)
 		assert.Equal(t, tc.source != Nowhere, got.Known)
@@ -72,19 +84,19 @@ func TestOrderOfBelief(t *testing.T) {
 
 func TestUnknownIsNeverZero(t *testing.T) {
 	b := billing.Bill{Calls: []billing.Call{call(genai.NoCost, 0), call(genai.NoCost, 0)}}
-	got, _ := Of(&b, none, []Metered{{Amount: 5}}, Trusted)
+	got, _ := of(&b, none, []Metered{{Amount: 5}}, Trusted)
 	assert.False(t, got.Known, "where there are calls and none has a price, there is no total")
 	assert.Equal(t, billing.Unknown, got.Accuracy)
 	assert.Equal(t, 2, got.Unpriced)
 
 	b.Calls[1].Record.Cost = genai.Cost{Class: genai.ProviderCost, Total: 7}
-	got, _ = Of(&b, none, nil, Trusted)
+	got, _ = of(&b, none, nil, Trusted)
 	assert.True(t, got.Known)
 	assert.EqualValues(t, 7, got.Total)
 	assert.Equal(t, billing.LowerBound, got.Accuracy)
 	assert.Equal(t, []string{"unpriced_calls"}, got.Caveats)
 
-	got, _ = Of(&billing.Bill{}, none, nil, Trusted)
+	got, _ = of(&billing.Bill{}, none, nil, Trusted)
 	assert.True(t, got.Known, "a run without calls costs nothing, and that is known")
 	assert.Equal(t, billing.Exact, got.Accuracy)
 }
@@ -95,7 +107,7 @@ func TestOverflow(t *testing.T) {
 	b := billing.Bill{Calls: []billing.Call{
 		call(genai.OperatorCost, math.MaxInt64), call(genai.OperatorCost, 1), call(genai.NoCost, 0),
 	}}
-	got, _ := Of(&b, perToken, []Metered{{Amount: math.MaxInt64}}, Trusted)
+	got, _ := of(&b, perToken, []Metered{{Amount: math.MaxInt64}}, Trusted)
 	assert.True(t, got.Overflow)
 	assert.Contains(t, got.Caveats, "overflow")
 	assert.Positive(t, got.Total)
@@ -105,7 +117,7 @@ func TestOverflow(t *testing.T) {
 
 func TestMixedSources(t *testing.T) {
 	b := billing.Bill{Calls: []billing.Call{call(genai.OperatorCost, 1), call(genai.NoCost, 0)}}
-	got, _ := Of(&b, perToken, nil, Trusted)
+	got, _ := of(&b, perToken, nil, Trusted)
 	assert.Equal(t, Mixed, got.Source)
 	assert.Equal(t, []string{"card@1"}, got.Cards)
 }
@@ -119,7 +131,7 @@ func TestFeeForEachRequest(t *testing.T) {
 	}
 	three := call(genai.NoCost, 0)
 	three.APICalls, three.Sum = 3, true
-	got, _ := Of(&billing.Bill{Calls: []billing.Call{three}}, fee, nil, Trusted)
+	got, _ := of(&billing.Bill{Calls: []billing.Call{three}}, fee, nil, Trusted)
 	assert.EqualValues(t, 2*1010+300, got.Total)
 	assert.Equal(t, 3, got.Calls)
 }
@@ -133,7 +145,7 @@ func TestModelsAreBounded(t *testing.T) {
 		c.Record.RequestModel = fmt.Sprint("model-", i)
 		b.Calls = append(b.Calls, c)
 	}
-	got, _ := Of(&b, none, nil, Trusted)
+	got, _ := of(&b, none, nil, Trusted)
 	assert.Len(t, got.Models, modelLimit)
 	assert.True(t, slices.IsSortedFunc(got.Models, CompareModels))
 	var sum Account
@@ -149,7 +161,7 @@ func TestModelsAreBounded(t *testing.T) {
 
 // TestWorkThatCannotBeReadIsMissing from the total, and the total says so.
 func TestWorkThatCannotBeReadIsMissing(t *testing.T) {
-	got, _ := Of(&billing.Bill{}, none, []Metered{{Attribute: "bytes", Amount: 5}, {Attribute: "bytes", Unread: true}}, Trusted)
+	got, _ := of(&billing.Bill{}, none, []Metered{{Attribute: "bytes", Amount: 5}, {Attribute: "bytes", Unread: true}}, Trusted)
 	assert.EqualValues(t, 5, got.Total)
 	assert.Equal(t, billing.LowerBound, got.Accuracy)
 	assert.Equal(t, []string{"usage_missing"}, got.Caveats)
@@ -174,7 +186,7 @@ func TestTierOfASum(t *testing.T) {
 	} {
 		c := call(genai.NoCost, 0)
 		c.Sum, c.APICalls, c.Tokens.Input = true, 3, tc.input
-		got, _ := Of(&billing.Bill{Calls: []billing.Call{c}, Caveats: billing.TierAssumed}, tc.card, nil, Trusted)
+		got, _ := of(&billing.Bill{Calls: []billing.Call{c}, Caveats: billing.TierAssumed}, tc.card, nil, Trusted)
 		assert.Equal(t, tc.want, got.Caveats, "%+v", tc.input)
 	}
 }

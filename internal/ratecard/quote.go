@@ -92,4 +92,8 @@ var standardTiers = map[string]bool{
 	"": true, "auto": true, "default": true, "standard": true, "standard_only": true, "on_demand": true, "on-demand": true,
 }
 
+// StandardTier reports whether a service tier is the one that every price of a
+// card is for; "" is.
+func StandardTier(tier string) bool { return standardTiers[tierName(tier)] }
+
 func tierName(s string) string { return strings.ToLower(strings.TrimSpace(s)) }

@@ -8,6 +8,7 @@ import (
 
 	"github.com/runrollup/runrollupprocessor/internal/billing"
 	"github.com/runrollup/runrollupprocessor/internal/cost"
+	"github.com/runrollup/runrollupprocessor/internal/genai"
 	"github.com/runrollup/runrollupprocessor/internal/money"
 	"github.com/runrollup/runrollupprocessor/internal/outcome"
 	"github.com/runrollup/runrollupprocessor/internal/ratecard"
@@ -281,11 +282,11 @@ func (s *Summary) bill(r *Run, nodes []node, beside []Run, o Options) {
 	bill := billing.Resolve(spans)
 	bill.Caveats |= more
 	var lines []cost.Line
-	s.Cost, lines = cost.Of(&bill, func(i int) *ratecard.Quote {
+	s.Cost, lines = cost.Of(&bill, func(i int) (*genai.Record, *ratecard.Quote) {
 		if kept[i].detail == nil {
-			return nil
+			return nil, nil
 		}
-		return kept[i].detail.Quote
+		return kept[i].detail.Record, kept[i].detail.Quote
 	}, metered(nodes), o.Prefer)
 	if o.Explain {
 		s.Notes = notes(kept, &bill, lines)
