@@ -100,6 +100,9 @@ func ofCard(call *billing.Call, quotes Quotes) Line {
 		p.overflow = true
 		return p
 	}
+	if !lines.Priced {
+		return p // the card has the model, and a price for nothing that the call used
+	}
 	p.Source, p.Card, p.Known = RateCard, q.Card, true
 	p.Caveats |= doubt
 	p.Parts = Parts{Input: lines.Input, Output: lines.Output, CacheRead: lines.CacheRead, CacheWrite: lines.CacheWrite}

@@ -117,6 +117,41 @@ func TestPriceIsThatOfWhatTheCallIs(t *testing.T) {
 	}
 }
 
+// TestWhatTheCardHasNoTokenPriceFor is not free: the price is unknown, or what
+// the span reports. A part without a price marks the rest.
+func TestWhatTheCardHasNoTokenPriceFor(t *testing.T) {
+	both := usage.Tokens{Input: 1000, Output: 1000}
+	local := genai.Cost{Class: genai.LocalCost, Total: 6 * money.Dollar / 1000}
+	for name, tc := range map[string]struct {
+		model   string
+		tokens  usage.Tokens
+		cost    genai.Cost
+		source  Source
+		total   money.Amount
+		caveats billing.Caveats
+	}{
+		"nothing has a price":       {"by-the-hour", both, genai.Cost{}, Nowhere, 0, billing.UnpricedCalls},
+		"it is reported":            {"by-the-hour", both, local, Local, local.Total, billing.CostEstimated},
+		"the request has a price":   {"by-the-call", both, local, RateCard, money.Dollar / 200, billing.UnpricedCalls},
+		"a part has none":           {"embedding", both, genai.Cost{}, RateCard, money.Dollar / 1000, billing.UnpricedCalls},
+		"only what has none":        {"embedding", usage.Tokens{Output: 7}, genai.Cost{}, Nowhere, 0, billing.UnpricedCalls},
+		"free is stated":            {"free", both, local, RateCard, 0, 0},
+		"no token is left to price": {"free", usage.Tokens{}, local, Local, local.Total, billing.CostEstimated},
+	} {
+		t.Run(name, func(t *testing.T) {
+			rec := genai.Record{Provider: "openai", RequestModel: tc.model, Cost: tc.cost}
+			call, quotes := described(t, rec, rec)
+			call.Tokens = tc.tokens
+			got, _ := Of(&billing.Bill{Calls: []billing.Call{call}}, quotes, nil, Trusted)
+			assert.Equal(t, tc.source, got.Source)
+			assert.Equal(t, tc.total, got.Total)
+			assert.Equal(t, tc.source != Nowhere, got.Known)
+			assert.Equal(t, tc.source == Nowhere, got.Unpriced == 1)
+			assert.Equal(t, tc.caveats.Codes(), got.Caveats)
+		})
+	}
+}
+
 // TestAnotherCurrencyIsMarked, for what it comes to is not in the total.
 func TestAnotherCurrencyIsMarked(t *testing.T) {
 	c := call(genai.NoCost, 0)

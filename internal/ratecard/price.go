@@ -24,6 +24,10 @@ type Price struct {
 	// cached input at the input rate, for one.
 	UnitFallback bool
 
+	// Priced says that the card has a rate, be it zero, for some of the tokens
+	// or a fee for the request. Where it has not, the amounts are no price.
+	Priced bool
+
 	// Unpriced is how many tokens have no rate at all in the card, and so no
 	// part in the amounts: those of a model that is sold by the hour, or the
 	// output of an embedding model. Above zero the price is a lower bound.
@@ -108,11 +112,14 @@ func (q *Quote) Price(t usage.Tokens) (Price, error) {
 		}
 	}
 	r := q.ratesFor(&counts)
+	p.Priced = r.Request > 0
 	for l, n := range counts {
 		if n == 0 {
 			continue
 		}
-		if !r.Priced.Has(Leaf(l)) {
+		if r.Priced.Has(Leaf(l)) {
+			p.Priced = true
+		} else {
 			p.Unpriced = saturated(p.Unpriced, n)
 		}
 		p.UnitFallback = p.UnitFallback || r.Fallback.Has(Leaf(l))
