@@ -29,3 +29,46 @@ func TestUnreadableCostIsADoubtEitherWay(t *testing.T) {
 		t.Errorf("%s: %s", b.Caveats, b.Caveats.Claim())
 	}
 }
+
+// TestOutputThatNothingTells: where nobody knows whether output holds the
+// reasoning, it is counted beside, and the total is no less than the invoice.
+func TestOutputThatNothingTells(t *testing.T) {
+	open := func(scope string, out, reasoning int64) *genai.Record {
+		rec := chat(scope, 1000, out)
+		rec.Counts.Reasoning = genai.Of(reasoning)
+		rec.Output = genai.Semantics{Reading: genai.Exclusive, Basis: genai.Assumed}
+		return rec
+	}
+	unsettled := func(rec *genai.Record) *genai.Record {
+		rec.Output = genai.Semantics{}
+		return rec
+	}
+	for name, c := range map[string]struct {
+		lead, other *genai.Record
+		want        Caveats
+	}{
+		"alone":                          {open("a", 300, 200), nil, UsageInexact},
+		"without reasoning":              {open("a", 300, 0), nil, 0},
+		"beside one who saw it all":      {open("a", 300, 200), chat("b", 1000, 500), 0},
+		"beside one who saw none of it":  {open("a", 300, 200), chat("b", 1000, 300), UsageInexact},
+		"read as the least that it is":   {unsettled(open("a", 300, 200)), nil, UsageInexact | UsageMissing},
+		"beside one who knows no better": {open("a", 300, 200), open("b", 300, 200), UsageInexact},
+	} {
+		var s scene
+		top := s.span(root, 0, 100, c.lead)
+		if c.other != nil {
+			s.span(top, 10, 90, c.other)
+		}
+		b := Resolve(s.spans)
+		if len(b.Calls) != 1 || b.Caveats != c.want {
+			t.Fatalf("%s: %+v, %s", name, b.Calls, b.Caveats)
+		}
+		want := int64(300)
+		if rec := &b.Calls[0].Record; rec.Output.Reading == genai.Exclusive {
+			want += rec.Counts.Reasoning.N
+		}
+		if b.Calls[0].Tokens.OutputTotal() != want {
+			t.Errorf("%s: %+v, %s", name, b.Calls, b.Caveats)
+		}
+	}
+}

@@ -86,8 +86,15 @@ func (r *run) traitDoubts(c *call, out *Call) Caveats {
 	if all.Has(genai.TotalUnexplained) {
 		d |= ResidualLeft
 	}
-	if out.Tokens.Reasoning > 0 && out.Record.Output.Reading == genai.Unsettled && !r.outputSettled(c, out.Tokens.OutputTotal()) {
-		d |= UsageMissing // taken for a part of the output, and it may lie beside it
+	if out.Tokens.Reasoning > 0 && out.Record.Output.Basis == genai.Assumed {
+		switch {
+		case out.Record.Output.Reading == genai.Unsettled:
+			if !r.outputSettled(c, out.Tokens.OutputTotal()) {
+				d |= UsageMissing // taken for a part of the output, and it may lie beside it
+			}
+		case !r.outputAgreed(c):
+			d |= UsageInexact // taken to lie beside the output, and it may be a part of it
+		}
 	}
 	return d
 }
@@ -105,6 +112,19 @@ func (r *run) outputSettled(c *call, full int64) bool {
 		rec, y := r.record(v), &r.numbers[v]
 		if v != lead && rec.Counts.Output.OK && !y.guessed && y.full == full &&
 			(rec.Output.Reading != genai.Unsettled || y.out != r.numbers[lead].out) {
+			return true
+		}
+	}
+	return false
+}
+
+// outputAgreed reports whether another record has counted as output what the
+// first, which is read as exclusive without proof, states in two parts.
+func (r *run) outputAgreed(c *call) bool {
+	lead := c.members[0]
+	x := &r.numbers[lead]
+	for _, v := range c.witnesses() {
+		if y := &r.numbers[v]; v != lead && !y.guessed && y.reason == 0 && y.out == x.out+x.reason {
 			return true
 		}
 	}

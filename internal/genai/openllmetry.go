@@ -40,6 +40,7 @@ var openLLMetry = Dialect{
 	Emitters: []emitter{
 		// Python. Streamed chat has no cached tokens (chat_wrappers.py,
 		// _set_streaming_token_metrics).
+		{Scope: "opentelemetry.instrumentation.openai.*", For: xAIAPI, Output: asAPI},
 		{Scope: "opentelemetry.instrumentation.openai.*", Input: inclusive, Output: inclusive},
 		{Scope: "opentelemetry.instrumentation.openai.*", When: streamed, Traits: CacheBlind},
 		// Adds the opening event's output tokens to the closing one's, which
@@ -62,6 +63,7 @@ var openLLMetry = Dialect{
 		// has to prove itself.
 		{Scope: "@traceloop/instrumentation-anthropic", Below: "0.28", Input: exclusive, Output: inclusive, SumTotal: true},
 		{Scope: "@traceloop/instrumentation-anthropic", SumTotal: true},
+		{Scope: "@traceloop/instrumentation-openai", For: xAIAPI, Output: asAPI, Traits: ReasoningBlind},
 		{Scope: "@traceloop/instrumentation-openai", Input: inclusive, Output: inclusive, Traits: CacheBlind},
 		// Passes over the usage of streamed chat and, where enrichTokens is set,
 		// counts the text instead (_streamingWrapPromise); the SDK sets it

@@ -92,6 +92,9 @@ var contrib = Dialect{
 	Name: "opentelemetry-contrib",
 	Doc:  "instrumentations of opentelemetry-python-contrib, opentelemetry-python-genai and opentelemetry-js-contrib",
 	Emitters: []emitter{
+		// No reasoning, and xAI's output is without it.
+		{Scope: "opentelemetry.instrumentation.openai_v2", For: xAIAPI, Output: asAPI, Traits: ReasoningBlind},
+		{Scope: "@opentelemetry/instrumentation-openai", For: xAIAPI, Output: asAPI, Traits: ReasoningBlind},
 		// Chat spans have no cached tokens; those of the Responses API have them
 		// only with the experimental conventions switched on.
 		{Scope: "opentelemetry.instrumentation.openai_v2", Input: inclusive, Output: inclusive, Traits: CacheBlind},

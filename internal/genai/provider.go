@@ -77,6 +77,13 @@ const (
 	googleAPI
 	otherAPI // known to be none of these
 	noFamily // neither the provider nor the model tells
+
+	// xAIAPI comes beside openAIAPI, whose protocol it is but for one thing:
+	// reasoning is counted beside completion_tokens, and total_tokens holds both
+	// (docs.x.ai, consumption and rate limits). Some SDKs add it to the output,
+	// most pass the numbers on, and others did so until a year ago: AI SDK
+	// (vercel/ai #12425), LangChain (langchain-ai/langchain #34603).
+	xAIAPI
 )
 
 // familyOf decides by provider first: an OpenAI-shaped gateway answers in
@@ -84,8 +91,12 @@ const (
 func familyOf(provider, model string) family {
 	claude := containsFold(model, "claude")
 	switch provider {
-	case "openai", "openrouter", "deepseek", "groq", "x_ai", "perplexity":
+	case "x_ai":
+		return openAIAPI | xAIAPI
+	case "openrouter": // counts alike for all whom it serves
 		return openAIAPI
+	case "openai", "deepseek", "groq", "perplexity":
+		return openAIAPI | grok(model)
 	case "anthropic":
 		return anthropicAPI
 	case "aws.bedrock":
@@ -94,7 +105,7 @@ func familyOf(provider, model string) family {
 		if claude {
 			return anthropicAPI
 		}
-		return openAIAPI
+		return openAIAPI | grok(model)
 	case "gcp.vertex_ai":
 		if claude {
 			return anthropicAPI
@@ -106,6 +117,15 @@ func familyOf(provider, model string) family {
 		return familyOfModel(model, claude)
 	}
 	return otherAPI
+}
+
+// grok is xAIAPI where the model is xAI's: its clients are OpenAI's, which name
+// OpenAI whomever they call.
+func grok(model string) family {
+	if containsFold(model, "grok") {
+		return xAIAPI
+	}
+	return 0
 }
 
 // familyOfModel goes by the model's name alone. It must not be wrong, so a

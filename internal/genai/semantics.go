@@ -27,21 +27,31 @@ func (r *reading) settle() {
 		rec.Input = declare(known.input, f, f.exclusive())
 	}
 	if rec.Output = r.proveOutput(f, known); rec.Output.Reading == Unsettled {
-		rec.Output = declare(known.output, f, f == googleAPI)
+		rec.Output = declareOutput(known.output, f)
 	}
-	if rec.Output.Reading == Unsettled && f&(openAIAPI|anthropicAPI) != 0 {
-		// Their APIs count reasoning as output, and nobody was seen to take it out unsaid.
-		rec.Output = Semantics{Inclusive, Declared}
-	}
-	cached := r.cached()
-	if cached > c.Input.N && c.Input.OK && rec.Input.Reading != Exclusive && f&(openAIAPI|googleAPI) != 0 {
+	if cached := r.cached(); cached > c.Input.N && c.Input.OK && rec.Input.Reading != Exclusive && f&(openAIAPI|googleAPI) != 0 {
 		// The API never says so: the input was estimated from the text.
 		rec.Traits |= Estimates
 	}
-	if c.Total.N > c.Input.N+c.Output.N+cached+c.Reasoning.N+r.counts[moreInput].N+r.counts[moreOutput].N &&
+	if c.Total.N > c.Input.N+c.Output.N+r.cached()+c.Reasoning.N+r.counts[moreInput].N+r.counts[moreOutput].N &&
 		c.Input.OK && c.Output.OK {
 		rec.Traits |= TotalUnexplained
 	}
+}
+
+// declareOutput is what is known of an output whose numbers do not tell.
+func declareOutput(said convention, f family) Semantics {
+	if f&xAIAPI != 0 && said != inclusive && said != exclusive {
+		return Semantics{Exclusive, Assumed}
+	}
+	if s := declare(said, f, f == googleAPI); s.Reading != Unsettled {
+		return s
+	}
+	if f&(openAIAPI|anthropicAPI) != 0 {
+		// Their APIs count reasoning as output, and nobody was seen to take it out unsaid.
+		return Semantics{Inclusive, Declared}
+	}
+	return Semantics{}
 }
 
 // settleSight decides whether what a span does not say of a cache is a zero.
@@ -160,7 +170,9 @@ func (r *reading) proveOutput(f family, known knowledge) Semantics {
 	}
 	if c.Total.OK && c.Input.OK && !known.ignoreTotal {
 		cached := r.cached()
-		if c.Reasoning.N != cached {
+		// Where reasoning has the same size as the cached part, the total may hold
+		// either of them, unless it is known whether it holds the cached one.
+		if c.Reasoning.N != cached || r.rec.Input.Basis != Assumed {
 			base := c.Input.N + c.Output.N
 			if r.rec.Input.Reading == Exclusive {
 				base += cached
@@ -175,7 +187,7 @@ func (r *reading) proveOutput(f family, known knowledge) Semantics {
 	}
 	// No part is more than the whole. Of OpenAI's and Anthropic's models it says
 	// that the output was estimated.
-	if c.Reasoning.N > c.Output.N && f&(openAIAPI|anthropicAPI) == 0 {
+	if c.Reasoning.N > c.Output.N && (f&(openAIAPI|anthropicAPI) == 0 || f&xAIAPI != 0) {
 		return Semantics{Exclusive, Proved}
 	}
 	return Semantics{}
