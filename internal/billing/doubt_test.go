@@ -72,3 +72,13 @@ func TestOutputThatNothingTells(t *testing.T) {
 		}
 	}
 }
+
+// TestTotalThatIsLessIsAConflict between the numbers of one record.
+func TestTotalThatIsLessIsAConflict(t *testing.T) {
+	rec := chat("a", 2000, 500)
+	rec.Traits = genai.TotalShort
+	b := Resolve([]Span{{Trace: [16]byte{1}, ID: [8]byte{1}, Start: 10, End: 20, Record: rec}})
+	if b.Caveats != UsageConflict || b.Caveats.Claim() != Estimate {
+		t.Errorf("%s: %s", b.Caveats, b.Caveats.Claim())
+	}
+}

@@ -86,6 +86,9 @@ func (r *run) traitDoubts(c *call, out *Call) Caveats {
 	if all.Has(genai.TotalUnexplained) {
 		d |= ResidualLeft
 	}
+	if all.Has(genai.TotalShort) {
+		d |= UsageConflict
+	}
 	if out.Tokens.Reasoning > 0 && out.Record.Output.Basis == genai.Assumed {
 		switch {
 		case out.Record.Output.Reading == genai.Unsettled:

@@ -98,6 +98,9 @@ type Semantics struct {
 	Basis   Basis
 }
 
+// within reports whether the total is known to contain the parts.
+func (s Semantics) within() bool { return s.Reading == Inclusive && s.Basis != Assumed }
+
 // Reading is how a total relates to its parts.
 type Reading uint8
 
@@ -159,6 +162,7 @@ const (
 	BrokenOff                           // the stream ended before its end: output counts to somewhere before
 	Overwritten                         // written on another's span, each call over the one before: it is the last of several, or the only one
 	BadCost                             // a stated cost was not usable
+	TotalShort                          // the stated total is less than input and output, however they are read
 )
 
 // Has reports whether all of the given traits are set.

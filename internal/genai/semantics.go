@@ -33,10 +33,7 @@ func (r *reading) settle() {
 		// The API never says so: the input was estimated from the text.
 		rec.Traits |= Estimates
 	}
-	if c.Total.N > c.Input.N+c.Output.N+r.cached()+c.Reasoning.N+r.counts[moreInput].N+r.counts[moreOutput].N &&
-		c.Input.OK && c.Output.OK {
-		rec.Traits |= TotalUnexplained
-	}
+	r.checkTotal()
 }
 
 // declareOutput is what is known of an output whose numbers do not tell.
@@ -52,6 +49,30 @@ func declareOutput(said convention, f family) Semantics {
 		return Semantics{Inclusive, Declared}
 	}
 	return Semantics{}
+}
+
+// checkTotal holds the stated total against what the record comes to by its
+// readings. Where a reading is open the total may hold the part or not, and so
+// it may where it was computed. A total of nothing is one that was not known.
+func (r *reading) checkTotal() {
+	c := &r.rec.Counts
+	if c.Total.N == 0 || !c.Input.OK || !c.Output.OK {
+		return
+	}
+	stated := c.Input.N + c.Output.N
+	most := stated + r.counts[moreInput].N + r.counts[moreOutput].N
+	if !r.rec.Input.within() {
+		most += r.cached()
+	}
+	if !r.rec.Output.within() {
+		most += c.Reasoning.N
+	}
+	if c.Total.N > most {
+		r.rec.Traits |= TotalUnexplained
+	}
+	if c.Total.N < stated {
+		r.rec.Traits |= TotalShort
+	}
 }
 
 // settleSight decides whether what a span does not say of a cache is a zero.

@@ -1,6 +1,9 @@
 package genai
 
-import "testing"
+import (
+	"maps"
+	"testing"
+)
 
 // counted is the usage of one call as OpenInference or the convention name it.
 func counted(provider, model string, in, cached, out, reasoning, total int) m {
@@ -66,5 +69,47 @@ func TestInputThatATotalDoesNotProve(t *testing.T) {
 		if rec, _ := span(t, "x", counted("house", "m", 1000, 200, 300, reasoning, 1500)); rec.Input != want {
 			t.Errorf("reasoning %d: %+v, want %+v", reasoning, rec.Input, want)
 		}
+	}
+}
+
+// TestTotal holds the stated total against the parts as they are read.
+func TestTotal(t *testing.T) {
+	const more, short = TotalUnexplained, TotalShort
+	google := func(in, cached, out, reasoning, total int) m {
+		attrs := m{
+			"openinference.span.kind": "LLM", "llm.provider": "google", "llm.model_name": "gemini-2.5-pro",
+			"llm.token_count.prompt": in, "llm.token_count.completion": out, "llm.token_count.total": total,
+		}
+		maps.Copy(attrs, m{"llm.token_count.prompt_details.cache_read": cached, "llm.token_count.completion_details.reasoning": reasoning})
+		return attrs
+	}
+	const oiGoogle = "openinference.instrumentation.google_genai"
+	for name, c := range map[string]struct {
+		scope string
+		attrs m
+		want  Traits
+	}{
+		"input and output":                  {"x", counted("openai", "gpt-4o", 2000, 0, 500, 0, 2500), 0},
+		"none":                              {"x", counted("openai", "gpt-4o", 2000, 0, 500, 0, 0), 0},
+		"more":                              {"x", counted("openai", "gpt-4o", 2000, 0, 500, 0, 2501), more},
+		"less":                              {"x", counted("openai", "gpt-4o", 2000, 0, 500, 0, 2499), short},
+		"more, within what was cached":      {oiGoogle, google(1000, 800, 100, 0, 1500), more},
+		"more, within what was reasoned":    {oiGoogle, google(1000, 0, 300, 200, 1400), more},
+		"cached tokens are in the input":    {oiGoogle, google(1000, 800, 100, 0, 1100), 0},
+		"cached tokens beside the input":    {"com.anthropic.claude_code", counted("anthropic", "claude-opus-4", 1000, 800, 100, 0, 1900), 0},
+		"and more than those":               {"com.anthropic.claude_code", counted("anthropic", "claude-opus-4", 1000, 800, 100, 0, 1901), more},
+		"and left out of a total":           {"com.anthropic.claude_code", counted("anthropic", "claude-opus-4", 1000, 800, 100, 0, 1100), 0},
+		"an open reading may be the reason": {"x", counted("house", "m", 1000, 800, 100, 50, 1940), 0},
+		"and of no more than it holds":      {"x", counted("house", "m", 1000, 800, 100, 50, 1951), more},
+	} {
+		rec, _ := span(t, c.scope, c.attrs)
+		if got := rec.Traits & (more | short); got != c.want {
+			t.Errorf("%s: %b, want %b (%+v %+v)", name, got, c.want, rec.Input, rec.Output)
+		}
+	}
+	attrs := counted("openai", "gpt-4o", 2000, 0, 500, 0, 0)
+	attrs["gen_ai.usage.total_tokens"] = 0
+	if rec, _ := span(t, "x", attrs); rec.Traits.Has(short) {
+		t.Error("a total of nothing is one that was not known")
 	}
 }
