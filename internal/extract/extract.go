@@ -339,7 +339,7 @@ func (x *Extractor) detail(b *Batch, f *run.Fact, scope pcommon.InstrumentationS
 // record reads the call to a model that a span describes, and begins the
 // span's detail with it.
 func (x *Extractor) record(b *Batch, f *run.Fact, scope pcommon.InstrumentationScope, span ptrace.Span, errorType string, now time.Time) {
-	rec, ok := x.records.Record(genai.Span{
+	rec, provider, ok := x.records.RecordNamed(genai.Span{
 		Attrs: b.reader, ScopeName: attrs.Text(scope.Name()), ScopeVersion: attrs.Text(scope.Version()), Name: span.Name(), Kind: span.Kind(),
 		StatusError: f.Flags&run.Failed != 0, ErrorType: errorType,
 	})
@@ -360,18 +360,19 @@ func (x *Extractor) record(b *Batch, f *run.Fact, scope pcommon.InstrumentationS
 		rec genai.Record
 	}{rec: rec}
 	both.Record = &both.rec
-	both.Quote = x.quote(&both.rec, f, now)
+	both.Quote = x.quote(&both.rec, provider, f, now)
 	f.Detail = &both.Detail
 }
 
-// quote finds the rates for a record, nil where the card has none.
-func (x *Extractor) quote(rec *genai.Record, f *run.Fact, now time.Time) *ratecard.Quote {
+// quote finds the rates for a record, nil where the card has none. provider is
+// the name as the span wrote it.
+func (x *Extractor) quote(rec *genai.Record, provider string, f *run.Fact, now time.Time) *ratecard.Quote {
 	at := now
 	if near(f.Start, now, priceableAge) {
 		at = time.Unix(0, f.Start)
 	}
 	quote, _ := x.card.Quote(ratecard.Query{
-		Provider: rec.Provider, ServerAddress: rec.ServerAddress,
+		Provider: rec.Provider, Named: provider, ServerAddress: rec.ServerAddress,
 		ResponseModel: rec.ResponseModel, RequestModel: rec.RequestModel, At: at, Tier: rec.Tier,
 	})
 	return quote

@@ -23,6 +23,12 @@ func span(t *testing.T, scope string, values m) (Record, bool) {
 
 func spanNamed(t *testing.T, scope, spanName string, values m) (Record, bool) {
 	t.Helper()
+	x, s := spanOf(t, scope, spanName, values)
+	return x.Record(s)
+}
+
+func spanOf(t *testing.T, scope, spanName string, values m) (*Extractor, Span) {
+	t.Helper()
 	attributes := pcommon.NewMap()
 	if err := attributes.FromRaw(values); err != nil {
 		t.Fatal(err)
@@ -32,7 +38,7 @@ func spanNamed(t *testing.T, scope, spanName string, values m) (Record, bool) {
 	r := attrs.NewReader(table, nil)
 	r.Read(attributes)
 	name, version, _ := strings.Cut(scope, "@v")
-	return x.Record(Span{Attrs: r, ScopeName: name, ScopeVersion: version, Name: spanName, Kind: ptrace.SpanKindClient})
+	return x, Span{Attrs: r, ScopeName: name, ScopeVersion: version, Name: spanName, Kind: ptrace.SpanKindClient}
 }
 
 func usd(s string) money.Amount {
@@ -945,6 +951,29 @@ func TestCanonicalProvider(t *testing.T) {
 	} {
 		if got := CanonicalProvider(name); got != want {
 			t.Errorf("%q: %q, want %q", name, got, want)
+		}
+	}
+}
+
+// TestNameOfTheProviderAsWritten is kept beside its common spelling: a card of
+// one's own may go by it.
+func TestNameOfTheProviderAsWritten(t *testing.T) {
+	for _, c := range []struct {
+		attrs           m
+		provider, named string
+	}{
+		{m{"gen_ai.provider.name": "Foundry"}, "azure.ai.inference", "Foundry"},
+		{m{"gen_ai.provider.name": "corp.chat"}, "corp", "corp.chat"},
+		{m{"gen_ai.provider.name": "langchain", "gen_ai.system": "claude"}, "anthropic", "claude"},
+		{m{"gen_ai.provider.name": "langchain"}, "", "langchain"},
+		{m{"gen_ai.provider.name": "langchain", "gen_ai.system": "litellm"}, "", "langchain"},
+		{nil, "", ""},
+	} {
+		attrs := m{"gen_ai.operation.name": "chat", "gen_ai.usage.input_tokens": 5}
+		maps.Copy(attrs, c.attrs)
+		x, s := spanOf(t, "x", "", attrs)
+		if rec, named, _ := x.RecordNamed(s); rec.Provider != c.provider || named != c.named {
+			t.Errorf("%v: %q %q", c.attrs, rec.Provider, named)
 		}
 	}
 }

@@ -37,15 +37,23 @@ func (x *Extractor) Concerns(a *attrs.Reader) bool { return a.Marks()&x.signs !=
 //
 // Where it reports false, rec.Bad still says what was there and not usable.
 func (x *Extractor) Record(s Span) (rec Record, ok bool) {
+	rec, _, ok = x.RecordNamed(s)
+	return rec, ok
+}
+
+// RecordNamed is [Extractor.Record] with the provider's name as the span wrote
+// it, which a card of one's own may go by. It is no part of the record: records
+// are kept and compared, and nothing but the lookup of a price goes by it.
+func (x *Extractor) RecordNamed(s Span) (rec Record, provider string, ok bool) {
 	if !x.Concerns(s.Attrs) {
-		return Record{}, false
+		return Record{}, "", false
 	}
 	return x.read(s)
 }
 
 // read is apart from [Extractor.Record] so that what it needs is not made
 // ready for every span.
-func (x *Extractor) read(s Span) (Record, bool) {
+func (x *Extractor) read(s Span) (Record, string, bool) {
 	r := reading{x: x, span: s}
 	r.rec.Scope, r.rec.Version = s.ScopeName, s.ScopeVersion
 	r.readTexts()
@@ -56,7 +64,7 @@ func (x *Extractor) read(s Span) (Record, bool) {
 	r.readTraits()
 	badUsage := r.rec.Bad
 	if !r.readCost() && !r.rec.HasUsage() && r.rec.Kind != Leaf && r.rec.Traits&(Tool|Agent) == 0 {
-		return Record{Bad: r.rec.Bad}, false
+		return Record{Bad: r.rec.Bad}, "", false
 	}
 	r.settle()
 	r.addUncounted()
@@ -66,7 +74,7 @@ func (x *Extractor) read(s Span) (Record, bool) {
 	if r.rec.Bad != badUsage {
 		r.rec.Traits |= BadCost
 	}
-	return r.rec, true
+	return r.rec, r.named, true
 }
 
 // reading is the work on one span.
@@ -80,7 +88,8 @@ type reading struct {
 	owned   bool // by its scope
 	// finished says that the span has a finish reason.
 	finished bool
-	plain    bool // the span says that the response was not streamed
+	named    string // the provider as the span wrote it
+	plain    bool   // the span says that the response was not streamed
 }
 
 // text gives the first of the names that has a text that can be kept.
@@ -116,7 +125,10 @@ func (r *reading) readTexts() {
 func (r *reading) readProvider(ids []attrs.ID) {
 	for _, id := range ids {
 		if s := r.span.Attrs.String(id); s != "" && r.rec.Provider == "" {
-			r.rec.Provider = CanonicalProvider(r.keep(s))
+			s = r.keep(s)
+			if r.rec.Provider = CanonicalProvider(s); r.rec.Provider != "" || r.named == "" {
+				r.named = s
+			}
 		}
 	}
 }
@@ -179,8 +191,8 @@ func (r *reading) readOwnTexts() {
 	rec := &r.rec
 	if d := r.dialect; d != nil && d.Bare {
 		if p := r.text(d.texts[provider]); p != "" {
-			if p = CanonicalProvider(p); p != "" {
-				rec.Provider = p // it knows the host, where the common names say the maker
+			if known := CanonicalProvider(p); known != "" {
+				rec.Provider, r.named = known, p // it knows the host, where the common names say the maker
 			}
 		}
 		if rec.RequestModel == "" {

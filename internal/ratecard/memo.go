@@ -21,7 +21,7 @@ const (
 )
 
 // key is what a lookup depends on, but for the time.
-type key struct{ provider, server, response, request, tier string }
+type key struct{ provider, named, server, response, request, tier string }
 
 func (m *memo) get(k key) *resolution {
 	m.mu.RLock()
@@ -30,7 +30,7 @@ func (m *memo) get(k key) *resolution {
 }
 
 func (m *memo) put(k key, r *resolution) {
-	for _, s := range []*string{&k.provider, &k.server, &k.response, &k.request, &k.tier} {
+	for _, s := range []*string{&k.provider, &k.named, &k.server, &k.response, &k.request, &k.tier} {
 		if len(*s) > memoName {
 			return
 		}

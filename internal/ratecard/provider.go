@@ -22,7 +22,7 @@ const (
 // that contains "openai" for OpenAI.
 var providerNames = map[string]string{
 	"openai": "openai", "openaichat": "openai", "openairesponses": "openai", "openaichatcompletions": "openai", "chatopenai": "openai",
-	"anthropic": "anthropic", "chatanthropic": "anthropic",
+	"anthropic": "anthropic", "chatanthropic": "anthropic", "claude": "anthropic", "firstparty": "anthropic",
 
 	"azure": "azure", "azureopenai": "azure", "azureaiopenai": "azure", "azaiopenai": "azure", "azureopenairesponses": "azure",
 	"azureaiinference": "azure", "azaiinference": "azure", "azureai": "azure", "azureaifoundry": "azure", "azurechatopenai": "azure",

@@ -8,6 +8,7 @@ import (
 // Query is what one call says about itself, as its span wrote it.
 type Query struct {
 	Provider      string // such as "openai" or "aws.bedrock"; "" where the span names none
+	Named         string // the provider as the span wrote it, where Provider is a common spelling; a card of one's own may go by it
 	ServerAddress string // host, with or without scheme and port
 	ResponseModel string
 	RequestModel  string
@@ -51,7 +52,7 @@ const (
 // the reason. A combination that was asked for before costs no allocation;
 // the time is not part of the combination.
 func (c *Card) Quote(q Query) (*Quote, Reason) {
-	k := key{q.Provider, q.ServerAddress, q.ResponseModel, q.RequestModel, q.Tier}
+	k := key{q.Provider, q.Named, q.ServerAddress, q.ResponseModel, q.RequestModel, q.Tier}
 	r := c.memo.get(k)
 	if r == nil {
 		r = c.resolve(q)

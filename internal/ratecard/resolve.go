@@ -1,5 +1,10 @@
 package ratecard
 
+import (
+	"slices"
+	"strings"
+)
+
 // resolve looks a combination up: all quotes that it can get at any time, in
 // order of preference. For each name of the model, the one that answered
 // before the one asked for: the user's aliases; then each place where the
@@ -7,7 +12,7 @@ package ratecard
 // before its catalog.
 func (c *Card) resolve(q Query) *resolution {
 	providers, standing := c.providersOf(q)
-	s := search{card: c, tier: tierName(q.Tier), reason: UnknownModel}
+	s := search{card: c, tier: tierName(q.Tier), reason: UnknownModel, own: c.ownName(q, providers)}
 	models := 0
 	for _, written := range []string{q.ResponseModel, q.RequestModel} {
 		m := parseModel(written)
@@ -25,7 +30,7 @@ func (c *Card) resolve(q Query) *resolution {
 	switch {
 	case len(s.offers) > 0:
 		s.reason = NotInForce
-	case standing != nameless && !s.known(providers):
+	case standing != nameless && s.own == "" && !s.known(providers):
 		s.reason = UnknownProvider
 	}
 	return &resolution{offers: s.offers, reason: s.reason}
@@ -35,9 +40,30 @@ func (c *Card) resolve(q Query) *resolution {
 // names, then the one whose API it called. Only where the name is OpenAI's the
 // address comes first: OpenAI's SDK says "openai" whatever it talks to, and
 // half of all providers speak its protocol. A framework's name is no name.
+//
+// An alias of what the span wrote comes before one of its common spelling.
 func (c *Card) providersOf(q Query) ([]string, standing) {
+	written := strings.ToLower(strings.TrimSpace(q.Named))
+	if id, ok := c.providerAliases[written]; ok {
+		return c.addressed(id, named, q.ServerAddress)
+	}
 	id, standing := c.provider(q.Provider)
-	at := c.providerAt(q.ServerAddress)
+	return c.addressed(id, standing, q.ServerAddress)
+}
+
+// ownName is the provider as the span wrote it where a card has prices under
+// that very name and not under the common spelling of it; else "".
+func (c *Card) ownName(q Query, providers []string) string {
+	written := strings.ToLower(strings.TrimSpace(q.Named))
+	if written == "" || slices.Contains(providers, written) || !c.sells(written) {
+		return ""
+	}
+	return written
+}
+
+// addressed is a provider by name and the one whose API is at the address.
+func (c *Card) addressed(id string, standing standing, address string) ([]string, standing) {
+	at := c.providerAt(address)
 	switch {
 	case standing == nameless && at == "":
 		return nil, nameless
@@ -59,6 +85,7 @@ const longestName = 1024
 type search struct {
 	card   *Card
 	tier   string
+	own    string // a provider that is asked before all others; see [Card.ownName]
 	offers []timed
 	closed bool
 	reason Reason
@@ -76,6 +103,19 @@ func (s *search) known(providers []string) bool {
 
 func (s *search) model(m modelName, providers []string, standing standing) {
 	targets := s.card.targets(m, providers)
+	if s.own != "" {
+		own := []string{s.own}
+		s.places(m, own, s.card.targets(m, own))
+	}
+	s.places(m, providers, targets)
+	if len(targets) == 0 && standing == nameless && !m.own {
+		s.bare(m.name)
+	}
+}
+
+// places looks in the places where a model may be sold, after what the user
+// says that its name stands for.
+func (s *search) places(m modelName, providers []string, targets []target) {
 	s.aliases(m, providers, targets)
 	if m.own {
 		// Only the user can know what is behind it.
@@ -86,9 +126,6 @@ func (s *search) model(m modelName, providers []string, standing standing) {
 	}
 	for _, t := range targets {
 		s.try(t.provider, t)
-	}
-	if len(targets) == 0 && standing == nameless {
-		s.bare(m.name)
 	}
 }
 
