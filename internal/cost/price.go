@@ -112,10 +112,24 @@ func ofCard(call *billing.Call, quotes Quotes) Line {
 	if lines.Unpriced > 0 {
 		p.Caveats |= billing.UnpricedCalls
 	}
-	if lines.UnitFallback {
+	if lines.UnitFallback || pictured(call, quotes) {
 		p.Caveats |= billing.UnitFallback
 	}
 	return p
+}
+
+// pictured reports whether a span states that some of the tokens are of images
+// or video. They are priced as text, for nothing tells which of them they are.
+func pictured(call *billing.Call, quotes Quotes) bool {
+	if call.Record.Traits.Has(genai.Pictures) {
+		return true
+	}
+	for _, span := range call.Records[min(1, len(call.Records)):] {
+		if rec, _ := quotes(span); rec != nil && rec.Traits.Has(genai.Pictures) {
+			return true
+		}
+	}
+	return false
 }
 
 // add counts a call. Where a sum leaves the range the call is left out of

@@ -152,6 +152,26 @@ func TestWhatTheCardHasNoTokenPriceFor(t *testing.T) {
 	}
 }
 
+// TestTokensOfImagesArePricedAsText, and marked, whichever of a call's spans
+// says that there are some.
+func TestTokensOfImagesArePricedAsText(t *testing.T) {
+	text := genai.Record{Provider: "openai", RequestModel: "m"}
+	image := text
+	image.Traits = genai.Pictures
+	for name, c := range map[string]struct {
+		spans []genai.Record
+		want  billing.Caveats
+	}{
+		"none": {[]genai.Record{text, text}, 0}, "one": {[]genai.Record{image}, billing.UnitFallback},
+		"the second": {[]genai.Record{text, image}, billing.UnitFallback},
+	} {
+		call, quotes := described(t, c.spans[0], c.spans...)
+		got, _ := Of(&billing.Bill{Calls: []billing.Call{call}}, quotes, nil, Trusted)
+		assert.Equal(t, c.want.Codes(), got.Caveats, name)
+		assert.Equal(t, money.Dollar, got.Total, name)
+	}
+}
+
 // TestAnotherCurrencyIsMarked, for what it comes to is not in the total.
 func TestAnotherCurrencyIsMarked(t *testing.T) {
 	c := call(genai.NoCost, 0)

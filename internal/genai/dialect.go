@@ -95,6 +95,11 @@ const (
 	apiInput   // the provider's own input field: the same as uncached where its API is exclusive
 	moreInput  // billed input that no emitter has in its input
 	moreOutput // billed output that no emitter has in its output
+	// Shares of input and output that nothing tells apart later: that there are
+	// some is all that is kept of them.
+	inputImage
+	outputImage
+	video
 	// Further shares of totals that are written in disjoint parts.
 	splitInputAudio
 	splitOutput

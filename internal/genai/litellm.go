@@ -86,8 +86,10 @@ func rawUsage() []blob {
 				"prompt_tokens_details.cached_tokens": cacheRead, "input_tokens_details.cached_tokens": cacheRead,
 				"prompt_tokens_details.cache_write_tokens": cacheWrite, "input_tokens_details.cache_write_tokens": cacheWrite,
 				"cache_read_input_tokens": cacheRead, "cache_creation_input_tokens": cacheWrite,
-				"cache_creation.ephemeral_5m_input_tokens":   cacheWrite5m,
-				"cache_creation.ephemeral_1h_input_tokens":   cacheWrite1h,
+				"cache_creation.ephemeral_5m_input_tokens": cacheWrite5m,
+				"cache_creation.ephemeral_1h_input_tokens": cacheWrite1h,
+				"prompt_tokens_details.image_tokens":       inputImage, "input_tokens_details.image_tokens": inputImage,
+				"completion_tokens_details.image_tokens": outputImage, "output_tokens_details.image_tokens": outputImage,
 				"completion_tokens_details.reasoning_tokens": reasoning, "output_tokens_details.reasoning_tokens": reasoning,
 			},
 		}

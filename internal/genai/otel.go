@@ -26,6 +26,10 @@ var otel = Dialect{
 		inputAudio:     {"gen_ai.usage.audio.input_tokens"},
 		cacheReadAudio: {"gen_ai.usage.audio.cache_read.input_tokens"},
 		outputAudio:    {"gen_ai.usage.audio.output_tokens"},
+		// Of images as of audio (semantic-conventions-genai #440); the second of each
+		// pair is agentgateway's, with no convention.
+		inputImage:  {"gen_ai.usage.image.input_tokens", "gen_ai.usage.input_image_tokens"},
+		outputImage: {"gen_ai.usage.image.output_tokens", "gen_ai.usage.output_image_tokens"},
 		// Never a convention, but written beside the above by OpenLLMetry,
 		// OpenLIT, AgentOps, LiteLLM, Strands and LangSmith.
 		total: {"gen_ai.usage.total_tokens"},

@@ -23,6 +23,9 @@ var pydanticAI = Dialect{
 		inputAudio:     {"gen_ai.usage.details.input_audio_tokens"},
 		outputAudio:    {"gen_ai.usage.details.output_audio_tokens"},
 		cacheReadAudio: {"gen_ai.usage.details.cache_audio_read_tokens"},
+		inputImage:     {"gen_ai.usage.details.image_prompt_tokens"},
+		outputImage:    {"gen_ai.usage.details.image_candidates_tokens"},
+		video:          {"gen_ai.usage.details.video_prompt_tokens", "gen_ai.usage.details.video_candidates_tokens"},
 	},
 	Blobs: []blob{{
 		Attr: "gen_ai.usage.raw",
@@ -37,6 +40,8 @@ var pydanticAI = Dialect{
 			"prompt_tokens_details.cached_tokens":        cacheRead,
 			"output_tokens_details.reasoning_tokens":     reasoning,
 			"completion_tokens_details.reasoning_tokens": reasoning,
+			"input_tokens_details.image_tokens":          inputImage,
+			"output_tokens_details.image_tokens":         outputImage,
 		},
 		Texts: map[string]text{"service_tier": tier},
 	}},

@@ -326,6 +326,9 @@ func (r *reading) readCounts() {
 		plus(&n[inputAudio], n[splitInputAudio])
 		plus(&n[outputAudio], n[splitOutputAudio])
 	}
+	if n[inputImage].N > 0 || n[outputImage].N > 0 || n[video].N > 0 {
+		r.rec.Traits |= Pictures
+	}
 	r.rec.Counts = Counts{
 		Input: n[input], Output: n[output], CacheRead: n[cacheRead], CacheWrite: n[cacheWrite],
 		CacheWrite5m: n[cacheWrite5m], CacheWrite1h: n[cacheWrite1h], Reasoning: n[reasoning], InputAudio: n[inputAudio],

@@ -162,6 +162,7 @@ const (
 	BrokenOff                           // the stream ended before its end: output counts to somewhere before
 	Overwritten                         // written on another's span, each call over the one before: it is the last of several, or the only one
 	BadCost                             // a stated cost was not usable
+	Pictures                            // states tokens of images or video, which are counted as input and output like text
 	TotalShort                          // the stated total is less than input and output, however they are read
 )
 

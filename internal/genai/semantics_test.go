@@ -113,3 +113,24 @@ func TestTotal(t *testing.T) {
 		t.Error("a total of nothing is one that was not known")
 	}
 }
+
+// TestPictures: that some of the tokens are of images or video is all that is
+// kept of them.
+func TestPictures(t *testing.T) {
+	for name, want := range map[string]bool{
+		"gen_ai.usage.image.input_tokens": true, "gen_ai.usage.image.output_tokens": true, "gen_ai.usage.output_image_tokens": true,
+		"gen_ai.usage.details.image_candidates_tokens": true, "gen_ai.usage.details.video_prompt_tokens": true,
+		"gen_ai.usage.audio.output_tokens": false, "gen_ai.usage.text.output_tokens": false,
+	} {
+		for _, n := range []int{0, 90} {
+			attrs := counted("google", "gemini-2.5-flash-image", 100, 0, 90, 0, 0)
+			attrs[name] = n
+			if rec, _ := span(t, "x", attrs); rec.Traits.Has(Pictures) != (want && n > 0) || rec.Counts.Output != Of(90) {
+				t.Errorf("%s %d: %b %+v", name, n, rec.Traits, rec.Counts)
+			}
+		}
+	}
+	if _, ok := span(t, "x", m{"gen_ai.usage.image.output_tokens": 5}); ok {
+		t.Error("a share alone is no usage")
+	}
+}

@@ -331,6 +331,8 @@ rates:
   - { match: { exact: input-only }, price: { input_mtok: 1 } }
   - { match: { exact: hours }, price: { audio_hours: 3 } }
   - { match: { exact: full }, price: { input_mtok: 1, cache_read_mtok: 0.1, cache_write_mtok: 1.25, cache_write_1h_mtok: 2, input_audio_mtok: 10, cache_audio_read_mtok: 5, output_mtok: 4, output_reasoning_mtok: 3, output_audio_mtok: 40, requests_kcount: 5 } }
+  - { match: { exact: images }, price: { input_mtok: 1, input_image_mtok: 1, cache_read_mtok: 1, output_mtok: 2, output_image_mtok: 30 } }
+  - { match: { exact: halves }, price: { input_mtok: "0.5", output_mtok: "0.0000015", output_video_mtok: "0.0000015", cache_read_mtok: "0.1", cache_image_read_mtok: "0.2" } }
   - { match: { exact: odd }, price: { input_mtok: "0.000001", output_mtok: "0.000002", cache_read_mtok: "0.0000005" } }
 `, nil)
 	f := func(model string, u usage.Tokens, want string) {
@@ -357,6 +359,11 @@ rates:
 	f("plain", usage.Tokens{CacheWrite5m: m}, "0 0 1 0 fallback")
 	f("plain", usage.Tokens{CacheWrite1h: m}, "0 0 1 0 fallback")
 	f("plain", usage.Tokens{InputAudio: m, OutputAudio: m}, "1 0 0 2 fallback")
+	f("images", usage.Tokens{Input: m}, "1 0 0 0") // as dear as text
+	f("images", usage.Tokens{Output: m}, "0 0 0 2 fallback")
+	f("images", usage.Tokens{Reasoning: m}, "0 0 0 2")
+	f("halves", usage.Tokens{Output: m}, "0 0 0 0.0000015")
+	f("halves", usage.Tokens{CacheRead: m}, "0 0.1 0 0 fallback")
 	f("input-only", usage.Tokens{Input: m, Output: 3, Reasoning: 4}, "1 0 0 0 unpriced 7")
 	f("hours", usage.Tokens{Input: 5, Output: 6}, "0 0 0 0 unpriced 11")
 	f("full", ofEach(func() int64 { return m }), "11.005 5.1 3.25 47")

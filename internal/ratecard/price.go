@@ -21,7 +21,9 @@ type Price struct {
 
 	// UnitFallback says that some tokens were billed at the rate of the kind
 	// that contains theirs, because the card has no rate for their own:
-	// cached input at the input rate, for one.
+	// cached input at the input rate, for one. Or that the card has a rate of
+	// its own for images, video or citations within them, and nothing tells how
+	// many of the tokens are such.
 	UnitFallback bool
 
 	// Priced says that the card has a rate, be it zero, for some of the tokens
@@ -124,6 +126,7 @@ func (q *Quote) Price(t usage.Tokens) (Price, error) {
 		}
 		p.UnitFallback = p.UnitFallback || r.Fallback.Has(Leaf(l))
 	}
+	p.UnitFallback = p.UnitFallback || q.blends(&counts)
 	var err error
 	if p.Input, err = r.sum(&counts, r.Request, Input, InputAudio); err != nil {
 		return Price{}, err
@@ -141,6 +144,38 @@ func (q *Quote) Price(t usage.Tokens) (Price, error) {
 		return Price{}, err
 	}
 	return p, nil
+}
+
+// blends reports whether some of the tokens may be of a kind that no leaf is
+// for and that has another price than the leaf they are in.
+func (q *Quote) blends(counts *[Leaves]int64) bool {
+	for i := range q.Fees {
+		f := &q.Fees[i]
+		for _, k := range blended {
+			if string(k.part) == f.Unit && counts[k.within] > 0 && !q.Rates.equals(k.within, f) {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// blended are the kinds of tokens that no leaf is for, and the leaf that they
+// are counted in.
+var blended = [...]struct {
+	part   unit
+	within Leaf
+}{
+	{"input_image_mtok", Input}, {"input_video_mtok", Input},
+	{"cache_image_read_mtok", CacheRead}, {"cache_video_read_mtok", CacheRead},
+	{"output_image_mtok", Output}, {"output_video_mtok", Output}, {"output_citation_mtok", Output},
+}
+
+// equals reports whether a leaf has the rate of the fee.
+func (r *Rates) equals(l Leaf, f *Fee) bool {
+	h1, l1 := bits.Mul64(uint64(r.Num[l]), uint64(f.Per))
+	h2, l2 := bits.Mul64(uint64(f.Num), uint64(r.Per))
+	return r.Priced.Has(l) && h1 == h2 && l1 == l2
 }
 
 // ratesFor are the rates of the tier that the call's input falls into.
