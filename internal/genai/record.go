@@ -145,7 +145,7 @@ type Traits uint32
 const (
 	Failed           Traits = 1 << iota // the request ended in an error
 	ResponseBegan                       // the provider answered, whatever became of it: an ID or a finish reason
-	LocalError                          // the error arose in the client, such as a TypeError, not at the provider
+	LocalError                          // the provider did not refuse: the client failed, hung up, or lost the connection
 	Streamed                            // the response was streamed
 	Estimates                           // the emitter is known to write counts of its own where the provider sent none
 	CacheBlind                          // the emitter never reports cached tokens
