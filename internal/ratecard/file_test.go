@@ -312,3 +312,58 @@ func TestNew_mistakes(t *testing.T) {
 		}
 	}
 }
+
+// TestAdjustmentGoesByWhoBilled: also where the price is another's, for what an
+// alias stands for or what a provider sells at its maker's price.
+func TestAdjustmentGoesByWhoBilled(t *testing.T) {
+	c := load(t, `
+schema: ratecard/v1
+model_aliases: [ { provider: azure, model: prod, is: openai/gpt-4o } ]
+adjust: [ { provider: azure, multiply: "0.5" }, { provider: anthropic, multiply: "0.1" } ]
+`, pinned(t))
+	for q, want := range map[Query]string{
+		{Provider: "azure", RequestModel: "prod"}:                                       "0.125 5",
+		{Provider: "azure", RequestModel: "gpt-4o"}:                                     "0.125 5",
+		{Provider: "openai", RequestModel: "gpt-4o"}:                                    "0.25 10",
+		{Provider: "openai", ServerAddress: "api.openai.com", RequestModel: "gpt-4o"}:   "0.25 10",
+		{RequestModel: "gpt-4o"}:                                                        "0.25 10",
+		{Provider: "aws", RequestModel: "us.anthropic.claude-sonnet-4-5-20250929-v1:0"}: "0.33 16.5",
+	} {
+		if got := cost(t, c, q); got != want {
+			t.Errorf("%+v: %s, want %s", q, got, want)
+		}
+	}
+}
+
+// TestBorrowedModelHasNoServiceTiers: what its maker asks for them says nothing
+// about who sells it.
+func TestBorrowedModelHasNoServiceTiers(t *testing.T) {
+	c := load(t, `[
+		{"id":"maker","models":[{"id":"m","match":{"equals":"m"},"prices":{"input_mtok":2,"output_mtok":2},
+		 "price_variants":[{"when":{"service_tier":"flex"},"prices":{"input_mtok":1,"output_mtok":1}}]}]},
+		{"id":"seller","fallback_model_providers":["maker"],"models":[]}]`, nil)
+	for provider, want := range map[string]string{"maker": "0.1 1", "seller": "0.2 2"} {
+		q := Query{Provider: provider, RequestModel: "m", Tier: "flex", At: september}
+		quote, _ := c.Quote(q)
+		if got := cost(t, c, q); got != want || quote.TierUnpriced != (provider == "seller") {
+			t.Errorf("%s: %s, %+v, want %s", provider, got, quote, want)
+		}
+	}
+}
+
+// TestWindowEndsBeforeItsEnd: the second at which it ends is the next one's.
+func TestWindowEndsBeforeItsEnd(t *testing.T) {
+	c := load(t, acme, pinned(t))
+	for at, want := range map[string]string{
+		"2026-09-20T00:29:59Z": "0.24 15", "2026-09-20T00:30:00Z": "0.027 15",
+		"2026-09-20T16:29:59Z": "0.027 15", "2026-09-20T16:30:00Z": "0.24 15",
+	} {
+		v, err := time.Parse(time.RFC3339, at)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := cost(t, c, Query{Provider: "openai", RequestModel: "gpt-5.4", At: v}); got != want {
+			t.Errorf("%s: %s, want %s", at, got, want)
+		}
+	}
+}
