@@ -17,12 +17,12 @@ import (
 
 const card = `
 schema: ratecard/v1
-mode: replace
 rates:
   - { provider: openai, match: { exact: m }, price: { input_mtok: "1", output_mtok: "1" }, variants: [ { when: { service_tier: flex }, price: { input_mtok: "0.5", output_mtok: "0.5" } } ] }
   - { provider: openai, match: { exact: m-2024-05-13 }, price: { input_mtok: "2", output_mtok: "2" } }
   - { provider: openai, match: { exact: other }, price: { input_mtok: "3", output_mtok: "3" } }
   - { provider: aws, match: { exact: m }, price: { input_mtok: "4", output_mtok: "4" } }
+  - { provider: deepseek, match: { exact: m }, price: { input_mtok: "5", output_mtok: "5" } }
   - { provider: groq, match: { exact: m }, price: { input_mtok: "1", output_mtok: "1" } }
   - { provider: openai, match: { exact: by-the-hour }, price: { audio_hours: "0.36" } }
   - { provider: openai, match: { exact: by-the-call }, price: { requests_kcount: "5" } }
@@ -36,7 +36,9 @@ func described(t *testing.T, merged genai.Record, spans ...genai.Record) (billin
 	t.Helper()
 	file, err := ratecard.Parse([]byte(card))
 	require.NoError(t, err)
-	c, err := ratecard.New(file, nil)
+	base, err := ratecard.Embedded() // it knows who is at an address
+	require.NoError(t, err)
+	c, err := ratecard.New(file, base)
 	require.NoError(t, err)
 	call := billing.Call{Record: merged, APICalls: 1, HasUsage: true, Tokens: usage.Tokens{Input: 1e6}}
 	for i := range spans {
@@ -89,6 +91,13 @@ func TestPriceIsThatOfWhatTheCallIs(t *testing.T) {
 		},
 		"two sellers": {
 			rec("openai", "m", "", ""), []genai.Record{rec("openai", "m", "", ""), rec("aws.bedrock", "m", "", "")}, 1, conflict,
+		},
+		"two addresses": {
+			rec("openai", "m", "", "api.openai.com"),
+			[]genai.Record{rec("openai", "m", "", "api.openai.com"), rec("openai", "m", "", "api.deepseek.com")}, 1, conflict,
+		},
+		"the address that one leaves out": {
+			rec("openai", "m", "", "api.deepseek.com"), []genai.Record{rec("openai", "m", "", ""), rec("openai", "m", "", "api.deepseek.com")}, 5, exact,
 		},
 		"two sellers at one price": {
 			rec("openai", "m", "", ""), []genai.Record{rec("openai", "m", "", ""), rec("groq", "m", "", "")}, 1, exact,

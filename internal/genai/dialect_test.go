@@ -962,6 +962,7 @@ func TestNameOfTheProviderAsWritten(t *testing.T) {
 		attrs           m
 		provider, named string
 	}{
+		{m{"gen_ai.system": "anthropic", "anthropic.provider": "bedrock"}, "aws.bedrock", "bedrock"},
 		{m{"gen_ai.provider.name": "Foundry"}, "azure.ai.inference", "Foundry"},
 		{m{"gen_ai.provider.name": "corp.chat"}, "corp", "corp.chat"},
 		{m{"gen_ai.provider.name": "langchain", "gen_ai.system": "claude"}, "anthropic", "claude"},
@@ -971,7 +972,11 @@ func TestNameOfTheProviderAsWritten(t *testing.T) {
 	} {
 		attrs := m{"gen_ai.operation.name": "chat", "gen_ai.usage.input_tokens": 5}
 		maps.Copy(attrs, c.attrs)
-		x, s := spanOf(t, "x", "", attrs)
+		scope := "x"
+		if attrs["anthropic.provider"] != nil {
+			scope = "com.anthropic.claude_code"
+		}
+		x, s := spanOf(t, scope, "", attrs)
 		if rec, named, _ := x.RecordNamed(s); rec.Provider != c.provider || named != c.named {
 			t.Errorf("%v: %q %q", c.attrs, rec.Provider, named)
 		}

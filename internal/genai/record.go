@@ -98,9 +98,6 @@ type Semantics struct {
 	Basis   Basis
 }
 
-// within reports whether the total is known to contain the parts.
-func (s Semantics) within() bool { return s.Reading == Inclusive && s.Basis != Assumed }
-
 // Reading is how a total relates to its parts.
 type Reading uint8
 

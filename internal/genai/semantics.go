@@ -61,10 +61,10 @@ func (r *reading) checkTotal() {
 	}
 	stated := c.Input.N + c.Output.N
 	most := stated + r.counts[moreInput].N + r.counts[moreOutput].N
-	if !r.rec.Input.within() {
+	if r.rec.Input.Reading != Inclusive {
 		most += r.cached()
 	}
-	if !r.rec.Output.within() {
+	if r.rec.Output.Reading != Inclusive {
 		most += c.Reasoning.N
 	}
 	if c.Total.N > most {
