@@ -73,12 +73,35 @@ func TestOutputThatNothingTells(t *testing.T) {
 	}
 }
 
-// TestTotalThatIsLessIsAConflict between the numbers of one record.
-func TestTotalThatIsLessIsAConflict(t *testing.T) {
-	rec := chat("a", 2000, 500)
-	rec.Traits = genai.TotalShort
-	b := Resolve([]Span{{Trace: [16]byte{1}, ID: [8]byte{1}, Start: 10, End: 20, Record: rec}})
-	if b.Caveats != UsageConflict || b.Caveats.Claim() != Estimate {
-		t.Errorf("%s: %s", b.Caveats, b.Caveats.Claim())
+// TestTotalAtOddsWithItsParts is a doubt unless another record of the call
+// states one that is not.
+func TestTotalAtOddsWithItsParts(t *testing.T) {
+	total := func(scope string, n int64, traits genai.Traits) *genai.Record {
+		rec := chat(scope, 2000, 500)
+		rec.Traits = traits
+		if n > 0 {
+			rec.Counts.Total = genai.Of(n)
+		}
+		return rec
+	}
+	more, less, right, silent := total("a", 9000, genai.TotalUnexplained), total("a", 900, genai.TotalShort), total("b", 2500, 0), total("b", 0, 0)
+	for name, c := range map[string]struct {
+		lead, other *genai.Record
+		want        Caveats
+	}{
+		"more": {more, nil, ResidualLeft}, "less": {less, nil, UsageConflict}, "as much": {right, nil, 0},
+		"more, beside one without":       {more, silent, ResidualLeft},
+		"less, beside one without":       {less, silent, UsageConflict},
+		"more, beside one that is right": {more, right, 0},
+		"less, beside one that is right": {less, right, 0},
+	} {
+		var s scene
+		top := s.span(root, 0, 100, c.lead)
+		if c.other != nil {
+			s.span(top, 10, 90, c.other)
+		}
+		if b := Resolve(s.spans); len(b.Calls) != 1 || b.Caveats != c.want {
+			t.Errorf("%s: %d calls, %s, want %s", name, len(b.Calls), b.Caveats, c.want)
+		}
 	}
 }

@@ -53,10 +53,21 @@ func (r *run) doubts(c *call, out *Call) Caveats {
 func (r *run) traitDoubts(c *call, out *Call) Caveats {
 	var d Caveats
 	all := ^genai.Traits(0)
+	// Of a total it counts where all that state one are at odds with it: to state
+	// none says nothing.
+	const ofTotals = genai.TotalUnexplained | genai.TotalShort
+	totals := genai.Traits(0)
+	explained := false
 	for _, v := range c.witnesses() {
 		if rec := r.record(v); rec.HasUsage() && !r.shaky(c, v) {
 			all &= rec.Traits
+			totals |= rec.Traits & ofTotals
+			explained = explained || rec.Counts.Total.N > 0 && rec.Traits&ofTotals == 0
 		}
+	}
+	all &^= ofTotals
+	if !explained {
+		all |= totals
 	}
 	if all.Has(genai.Estimates) {
 		d |= UsageEstimated

@@ -101,7 +101,7 @@ func ofCard(call *billing.Call, quotes Quotes) Line {
 		return p
 	}
 	if !lines.Priced {
-		return p // the card has the model, and a price for nothing that the call used
+		return Line{Source: Nowhere} // the card has the model, and a price for nothing that the call used
 	}
 	p.Source, p.Card, p.Known = RateCard, q.Card, true
 	p.Caveats |= doubt

@@ -37,6 +37,7 @@ func TestOutputOfXAI(t *testing.T) {
 		"the total is without it":    {"x", counted("x_ai", "grok-4", 1000, 0, 300, 200, 1300), Semantics{Inclusive, Proved}},
 		"more than the output":       {"x", counted("x_ai", "grok-4", 1000, 0, 9, 94, 0), Semantics{Exclusive, Proved}},
 		"equal to what was cached":   {"opentelemetry.instrumentation.openai.v1", counted("x_ai", "grok-4", 1000, 200, 300, 200, 1500), Semantics{Exclusive, Proved}},
+		"a total that is computed":   {"ai", counted("xai.chat", "grok-4", 1000, 0, 300, 200, 1300), Semantics{Exclusive, Assumed}},
 		"the AI SDK of today":        {"gen_ai", counted("xai", "grok-4", 1000, 0, 500, 200, 0), Semantics{Inclusive, Declared}},
 		"LiteLLM":                    {"litellm", counted("xai", "grok-4", 1000, 0, 500, 200, 0), Semantics{Inclusive, Declared}},
 		"OpenRouter":                 {"x", counted("openrouter", "x-ai/grok-4", 1000, 0, 500, 200, 0), Semantics{Inclusive, Declared}},

@@ -87,6 +87,9 @@ var vercel = Dialect{
 	}},
 	Emitters: []emitter{
 		{Scope: "gen_ai", Input: inclusive, Output: inclusive},
+		// From version 6 on the total is computed, and until February 2026 xAI's
+		// output was without the reasoning (vercel/ai #12425).
+		{Scope: "ai", For: xAIAPI, SumTotal: true},
 		// The version is that of the user agent, where a span has one. Version 6
 		// proves its reading by noCacheTokens and all write Anthropic's own usage
 		// into the metadata, so what is left is most likely version 4.
