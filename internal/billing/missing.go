@@ -101,12 +101,10 @@ func (r *run) traitDoubts(c *call, out *Call) Caveats {
 		d |= UsageConflict
 	}
 	if out.Tokens.Reasoning > 0 && out.Record.Output.Basis == genai.Assumed {
-		switch {
-		case out.Record.Output.Reading == genai.Unsettled:
-			if !r.outputSettled(c, out.Tokens.OutputTotal()) {
-				d |= UsageMissing // taken for a part of the output, and it may lie beside it
-			}
-		case !r.outputAgreed(c):
+		switch reading := out.Record.Output.Reading; {
+		case reading == genai.Unsettled && !r.outputSettled(c, out.Tokens.OutputTotal()):
+			d |= UsageMissing // taken for a part of the output, and it may lie beside it
+		case reading == genai.Exclusive && !r.outputAgreed(c):
 			d |= UsageInexact // taken to lie beside the output, and it may be a part of it
 		}
 	}

@@ -126,7 +126,7 @@ func TestReasoningBeyondOutput(t *testing.T) {
 		caveats Caveats
 	}{
 		{"by the table", func(s *scene) {
-			s.span(root, 0, 9, with(beyond, func(r *genai.Record) { r.Output.Reading = genai.Exclusive }))
+			s.span(root, 0, 9, with(beyond, func(r *genai.Record) { r.Output = genai.Semantics{Reading: genai.Exclusive, Basis: genai.Declared} }))
 		}, 0},
 		{"by a record that has both in its output", func(s *scene) {
 			s.span(s.span(root, 0, 9, beyond), 1, 8, chat("b", 10, 500))
