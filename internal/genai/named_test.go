@@ -1,10 +1,9 @@
-package genai_test
+package genai
 
 import (
 	"testing"
 	"time"
 
-	"github.com/runrollup/runrollupprocessor/internal/genai"
 	"github.com/runrollup/runrollupprocessor/internal/ratecard"
 )
 
@@ -20,7 +19,7 @@ func TestCardKnowsAProviderByWhatSpansWrite(t *testing.T) {
 		{"provider_aliases: { litellm: x }\nrates: [ { provider: x" + rate, "litellm", "x"},
 		{"rates: [ { provider: claude" + rate, "claude", "anthropic"},
 		{"rates: [ { provider: claude" + rate, "anthropic", "anthropic"},
-		{"rates: [ { provider: foundry" + rate, "foundry", "foundry"},
+		{"rates: [ { provider: foundry" + rate, "foundry", "azure"},
 		{"rates: [ { provider: corp.chat" + rate, "corp.chat", "corp.chat"},
 		{"rates: [ { provider: corp" + rate, "corp.chat", "corp"},
 		{"rates: [ { provider: litellm" + rate, "litellm", "litellm"},
@@ -39,7 +38,7 @@ func TestCardKnowsAProviderByWhatSpansWrite(t *testing.T) {
 		}
 		ask := func(model string) (*ratecard.Quote, ratecard.Reason) {
 			return card.Quote(ratecard.Query{
-				Provider: genai.CanonicalProvider(c.named), Named: c.named, RequestModel: model, At: time.Unix(1_700_000_000, 0),
+				Provider: CanonicalProvider(c.named), Named: c.named, RequestModel: model, At: time.Unix(1_700_000_000, 0),
 			})
 		}
 		if q, why := ask("house-model"); q == nil || q.Provider != c.want {
@@ -53,6 +52,27 @@ func TestCardKnowsAProviderByWhatSpansWrite(t *testing.T) {
 		}
 		if q, why := ask("gpt-4o"); c.named == "litellm" && c.want == "litellm" && q == nil {
 			t.Errorf("%s: a framework's name keeps the maker's price away: %s", c.card, why)
+		}
+	}
+}
+
+// TestCardKnowsEveryNameOfAProvider: a card that says a provider by one of its
+// names means the same as a span that bears another.
+func TestCardKnowsEveryNameOfAProvider(t *testing.T) {
+	for name, canonical := range providerNames {
+		if canonical == "" {
+			continue
+		}
+		file, err := ratecard.Parse([]byte("schema: ratecard/v1\nrates: [ { provider: \"" + name + "\", match: { exact: m }, price: { input_mtok: 1 } } ]\n"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		card, err := ratecard.New(file, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if q, why := card.Quote(ratecard.Query{Provider: canonical, RequestModel: "m"}); q == nil {
+			t.Errorf("a rate of %s, a span that says %s: %s", name, canonical, why)
 		}
 	}
 }

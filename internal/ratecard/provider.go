@@ -22,11 +22,11 @@ const (
 // that contains "openai" for OpenAI.
 var providerNames = map[string]string{
 	"openai": "openai", "openaichat": "openai", "openairesponses": "openai", "openaichatcompletions": "openai", "chatopenai": "openai",
-	"anthropic": "anthropic", "chatanthropic": "anthropic", "claude": "anthropic", "firstparty": "anthropic",
+	"anthropic": "anthropic", "chatanthropic": "anthropic", "claude": "anthropic", "firstparty": "anthropic", "anthropicmessages": "anthropic",
 
 	"azure": "azure", "azureopenai": "azure", "azureaiopenai": "azure", "azaiopenai": "azure", "azureopenairesponses": "azure",
 	"azureaiinference": "azure", "azaiinference": "azure", "azureai": "azure", "azureaifoundry": "azure", "azurechatopenai": "azure",
-	"microsoftazureopenai": "azure", "azurecognitiveservices": "azure",
+	"microsoftazureopenai": "azure", "foundry": "azure", "azurecognitiveservices": "azure",
 
 	"aws": "aws", "awsbedrock": "aws", "bedrock": "aws", "bedrockconverse": "aws", "amazonbedrock": "aws", "amazon": "aws",
 	"anthropicbedrock": "aws", "chatbedrock": "aws", "chatbedrockconverse": "aws", "bedrockruntime": "aws",
@@ -35,7 +35,7 @@ var providerNames = map[string]string{
 	"gemini": "google", "googlegemini": "google", "googlegenai": "google", "googleai": "google", "googleaistudio": "google",
 	"googlegenerativeai": "google", "googlegla": "google", "googlevertex": "google", "googlevertexai": "google",
 	"vertex": "google", "vertexai": "google", "vertexaibeta": "google", "anthropicvertex": "google", "vertexaianthropic": "google",
-	"vertexaianthropicmodels": "google", "chatvertexai": "google", "chatgooglegenerativeai": "google",
+	"vertexanthropic": "google", "googlevertexanthropic": "google", "googlevertexchat": "google", "vertexaianthropicmodels": "google", "chatvertexai": "google", "chatgooglegenerativeai": "google",
 
 	"cohere": "cohere", "coherechat": "cohere",
 	"deepseek": "deepseek", "chatdeepseek": "deepseek",
@@ -54,6 +54,7 @@ var providerNames = map[string]string{
 	"doubleword": "doubleword", "githubcopilot": "github-copilot", "copilot": "github-copilot",
 	"minimax": "minimax", "minimaxai": "minimax", "modal": "modal", "novita": "novita", "novitaai": "novita",
 	"ovh": "ovhcloud", "ovhcloud": "ovhcloud", "quicksilverpro": "quicksilverpro", "typesafe": "typesafe",
+	"ibmwatsonxai": "ibm.watsonx.ai", "ibmwatsonai": "ibm.watsonx.ai", "watsonx": "ibm.watsonx.ai",
 	"voyage": "voyageai", "voyageai": "voyageai",
 	"zai": "zai", "zhipu": "zhipuai", "zhipuai": "zhipuai", "bigmodel": "zhipuai",
 }
