@@ -81,7 +81,7 @@ const (
 	// xAIAPI comes beside openAIAPI, whose protocol it is but for one thing:
 	// reasoning is counted beside completion_tokens, and total_tokens holds both
 	// (docs.x.ai, consumption and rate limits). Some SDKs add it to the output,
-	// most pass the numbers on, and others did so until a year ago: AI SDK
+	// most pass the numbers on, and others did so until early 2026: AI SDK
 	// (vercel/ai #12425), LangChain (langchain-ai/langchain #34603).
 	xAIAPI
 )
