@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/runrollup/runrollupprocessor/internal/genai"
+	"github.com/runrollup/runrollupprocessor/internal/money"
 )
 
 // many draws n spans by a rule.
@@ -107,6 +108,25 @@ var hostile = map[string]func(n int) []Span{
 	"identical calls of all time on sixty scopes": func(n int) []Span {
 		return many(n, func(i int, x *Span) {
 			x.Start, x.End, x.Record = int64(i), int64(n), claude(fmt.Sprint(i%60), 10, 0, 0, int64(1+i%9))
+		})
+	},
+	"a chain of agents over as many calls, all with costs": func(n int) []Span {
+		return many(n, func(i int, x *Span) {
+			x.Record = cost(chat("a", 10, 1), genai.GatewayCost, 2)
+			if i < n/2 {
+				x.Record = cost(aggregate(chat("a", 10*int64(n/2), int64(n/2))), genai.GatewayCost, money.Amount(n))
+			}
+			if i > 0 {
+				under(x, min(i, n/2)-1)
+			}
+		})
+	},
+	"as many hits of the application's cache as calls at one moment": func(n int) []Span {
+		return many(n, func(i int, x *Span) {
+			x.Start, x.End, x.Record = 0, ms, id(chat([]string{"a", "b"}[i%2], 10, 1), fmt.Sprint("msg_", i/4))
+			if i%2 == 0 {
+				x.Record.Traits = genai.SemanticHit
+			}
 		})
 	},
 	"times and counts without sense": func(n int) []Span {

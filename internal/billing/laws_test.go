@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"github.com/runrollup/runrollupprocessor/internal/genai"
+	"github.com/runrollup/runrollupprocessor/internal/money"
 )
 
 // drawCalls draws a run of calls of one instrumentation beneath plain spans.
@@ -109,15 +110,16 @@ func TestAggregatesAddNothing(t *testing.T) {
 	}
 }
 
-// TestCopiesAddNothing: a span given twice, a record repeated with its ID, and
-// a second instrumentation's span of a call are all free.
+// TestCopiesAddNothing: a span given twice, a record repeated with its ID, a
+// second instrumentation's span of a call, and a hit of the application's cache
+// that replays a call are all free, and make no call free.
 func TestCopiesAddNothing(t *testing.T) {
 	for seed := range uint64(1000) {
 		rng := rand.New(rand.NewPCG(seed, 4))
 		s := drawCalls(rng)
-		kind := rng.IntN(4)
+		kind := rng.IntN(5)
 		for n, i := range calls(s.spans) {
-			if kind == 1 {
+			if kind == 1 || kind == 4 {
 				s.spans[i].Record.ResponseID = fmt.Sprintf("msg_%d", n)
 			}
 		}
@@ -145,6 +147,13 @@ func copySpan(rng *rand.Rand, s *scene, i, kind int) {
 		x.Start += int64(rng.IntN(1000)) * ms
 		x.End = x.Start + 10*ms
 		rec.Scope = []string{"client", "framework"}[rng.IntN(2)]
+	case 4: // replayed from a cache, with the ID of the response or without
+		x.Start += int64(rng.IntN(1000)) * ms
+		x.End = x.Start + 2*ms
+		rec.Scope, rec.Traits = []string{"client", "framework"}[rng.IntN(2)], genai.SemanticHit
+		if rng.IntN(2) == 0 {
+			rec.ResponseID = ""
+		}
 	case 2: // above
 		x.Start, x.End = x.Start-ms, x.End+ms
 		s.spans[i].Parent = x.ID
@@ -254,7 +263,7 @@ func drawRecord(rng *rand.Rand) *genai.Record {
 		rec.Input = genai.Semantics{Reading: genai.Reading(rng.IntN(3)), Basis: genai.Basis(rng.IntN(3))}
 	}
 	if rng.IntN(6) == 0 {
-		rec.Cost.Class = genai.CostClass(rng.IntN(5))
+		rec.Cost.Class, rec.Cost.Total = genai.CostClass(rng.IntN(5)), money.Amount(10*rng.IntN(3))
 	}
 	return rec
 }

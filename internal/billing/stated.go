@@ -51,6 +51,9 @@ func sameCost(a, b money.Amount, n int) bool {
 // not what somebody who is believed says it was.
 func (r *run) doubtCosts() {
 	for _, v := range r.records {
+		if r.caveats.Has(UsageConflict) {
+			return // there is no more to say
+		}
 		if why := r.reason[v]; (why == IsAggregate || why == Covered) && !r.at(v).Foreign && believed(r.record(v).Cost.Class) {
 			r.doubtCost(v, r.callsBeneath(v))
 		}
