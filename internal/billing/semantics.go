@@ -86,12 +86,10 @@ func (r *run) readingOf(rec *genai.Record) genai.Semantics {
 	switch {
 	case !ok:
 		return own
-	case own.Basis == genai.Declared || p.conflicts:
-		if own.Reading != p.reading || p.conflicts {
-			own.Basis = genai.Assumed
-		}
+	case p.conflicts, own.Basis == genai.Declared && own.Reading != p.reading:
+		own.Basis = genai.Assumed
 		return own
-	case p.reading == genai.Exclusive && !p.plain && plainTotal(&rec.Counts):
+	case own.Basis != genai.Declared && p.reading == genai.Exclusive && !p.plain && plainTotal(&rec.Counts):
 		return genai.Semantics{Reading: genai.Inclusive, Basis: genai.Assumed}
 	}
 	return genai.Semantics{Reading: p.reading, Basis: genai.Proved}

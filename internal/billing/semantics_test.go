@@ -58,6 +58,8 @@ func TestProofs(t *testing.T) {
 		{"two proofs against each other, and a table", inTurn(claude, read("claude-sonnet-4-5", 9000, 5000, inclusive, proved),
 			read("claude-haiku-4-5", 6000, 4000, exclusive, declared)), 3, 5010 + 9000 + 10000, CacheAssumed},
 		{"a total that leaves out the cached tokens", inTurn(totals(claude, 5060), totals(open, 6050)), 2, 5010 + 6000, CacheAssumed},
+		{"such a total, and a table", inTurn(totals(claude, 5060), totals(read("claude-haiku-4-5", 6000, 4000, exclusive, declared), 6050)),
+			2, 5010 + 10000, 0},
 		{"such a total, as the emitter always writes it", inTurn(totals(claude, 60), totals(open, 6050)), 2, 5010 + 10000, 0},
 	}
 	for _, c := range tests {
