@@ -2,6 +2,7 @@ package runrollupprocessor
 
 import (
 	"context"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -60,11 +61,14 @@ func TestTenants_keysChange(t *testing.T) {
 	for _, keys := range [][]any{{}, {"x-tenant"}, {"x-other", "x-tenant"}, {"x-other"}} {
 		synctest.Test(t, func(t *testing.T) {
 			d := &disk{values: map[string][]byte{}}
+			var mu sync.Mutex // guards got: tenants are sent to side by side
 			got := map[string][]string{}
 			next, err := consumer.NewTraces(func(ctx context.Context, td ptrace.Traces) error {
 				if isSummaries(td) {
 					id, _ := td.ResourceSpans().At(0).ScopeSpans().At(0).Spans().At(0).Attributes().Get(botanu.RunID)
 					m := client.FromContext(ctx).Metadata
+					mu.Lock()
+					defer mu.Unlock()
 					got[id.Str()] = append(m.Get("x-tenant"), m.Get("x-other")...)
 				}
 				return nil
