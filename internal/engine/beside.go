@@ -22,32 +22,89 @@ const runsBeside = 64
 // its root recognised then.
 const rootScan = 256
 
-// enter notes that a run has spans in a trace, and gives all that do.
-func (t *tenant) enter(en *entry, trace [16]byte) []*entry {
-	runs := t.traces[trace]
-	if !slices.Contains(runs, en) && len(runs) < runsPerTrace {
-		if len(runs) == 0 {
-			runs = en.itself[:]
-		} else {
-			runs = append(slices.Clip(runs), en)
-		}
-		t.traces[trace] = runs
-		en.traces = append(en.traces, trace)
+// enter notes that a run has spans in a trace, and gives all that are known to
+// have. It reports whether the run came to a trace now that holds more runs than
+// may know of each other.
+func (t *tenant) enter(en *entry, trace [16]byte) (runs []*entry, isCrowded bool) {
+	runs = t.traces[trace]
+	if slices.Contains(runs, en) {
+		return runs, false
 	}
-	return runs
+	if len(runs) == runsPerTrace {
+		if slices.Contains(en.refused, trace) {
+			return runs, false
+		}
+		en.refused = append(en.refused, trace)
+		t.crowded[trace]++
+		return runs, true
+	}
+	if len(t.crowded) > 0 { // most of the time none is
+		_, isCrowded = t.crowded[trace]
+		if at := slices.Index(en.refused, trace); at >= 0 {
+			en.refused = slices.Delete(en.refused, at, at+1)
+			t.crowded[trace]--
+		}
+	}
+	if len(runs) == 0 {
+		runs = en.itself[:]
+	} else {
+		runs = append(slices.Clip(runs), en)
+	}
+	t.traces[trace] = runs
+	en.traces = append(en.traces, trace)
+	return runs, isCrowded
 }
 
-// leave undoes enter for all traces of a run.
+// leave undoes enter for all traces of a run. A trace is crowded for as long as
+// a run is held that was there when it was.
 func (t *tenant) leave(en *entry) {
+	for _, trace := range en.refused {
+		t.crowded[trace]--
+		t.clear(trace)
+	}
 	for _, trace := range en.traces {
 		runs := t.traces[trace]
 		if len(runs) == 1 {
 			delete(t.traces, trace)
+			t.clear(trace)
 		} else {
 			t.traces[trace] = slices.DeleteFunc(slices.Clone(runs), func(other *entry) bool { return other == en })
 		}
 	}
-	en.traces = nil
+	en.traces, en.refused = nil, nil
+}
+
+// clear forgets that a trace was crowded, once nothing is held of it.
+func (t *tenant) clear(trace [16]byte) {
+	if t.crowded[trace] == 0 && len(t.traces[trace]) == 0 {
+		delete(t.crowded, trace)
+	}
+}
+
+// doubtCrowded marks the runs of a trace that holds more of them than may know
+// of each other: one of them may repeat the calls of another that it is not
+// looked at beside, and what names no run may be of one that is not asked.
+// en is the one that came now.
+func (e *Engine) doubtCrowded(en *entry, runs []*entry, now time.Time, tally *Tally) {
+	e.doubt(en, billing.PossibleDuplicate|e.doubtOfStrays())
+	for _, other := range runs { // touching one may evict another
+		if other == en || !other.isHeld() || other.caveats&billing.PossibleDuplicate != 0 {
+			continue
+		}
+		e.doubt(other, billing.PossibleDuplicate)
+		if other.isLate && other.hasCalls {
+			e.touch(other, now, tally)
+		}
+	}
+}
+
+// doubtOfStrays is what a run says whose traces have spans that name no run and
+// that it is not asked about.
+func (e *Engine) doubtOfStrays() billing.Caveats {
+	if e.config.Inherit {
+		return billing.AttributionSuspect
+	}
+	return 0
 }
 
 // hasParent reports whether the parent of a run's span is in another run: it

@@ -164,7 +164,7 @@ func (e *Engine) takeEvicted() []job {
 
 // measure brings what is known of a run's size up to date.
 func (e *Engine) measure(en *entry) {
-	n := entryBytes + len(en.id) + en.run.Bytes() + len(en.traces)*traceBytes
+	n := entryBytes + len(en.id) + en.run.Bytes() + (len(en.traces)+len(en.refused))*traceBytes
 	if en.told != nil {
 		n += en.told.Bytes()
 	}

@@ -18,6 +18,7 @@ type entry struct {
 	run       run.Run
 	traces    [][16]byte      // those it is entered under in tenant.traces
 	oneTrace  [1][16]byte     // room for the first of them: most runs have one
+	refused   [][16]byte      // those that it has spans in and, as they are crowded, is not entered under
 	itself    [1]*entry       // what stands in tenant.traces for a trace of this run alone
 	caveats   billing.Caveats // of the run, that its own spans do not tell
 	hasCalls  bool            // a span of it has a record
@@ -73,7 +74,7 @@ func (e *Engine) join(t *tenant, f *extract.Owned, now time.Time, tally *Tally) 
 	en.rootSeen = en.rootSeen || f.Flags.IsRoot()
 	isCall := f.Detail != nil && f.Detail.Record != nil
 	en.hasCalls = en.hasCalls || isCall
-	runs := t.enter(en, f.Key.Trace)
+	runs, isCrowded := t.enter(en, f.Key.Trace)
 	if !en.rootSeen && len(runs) > 1 {
 		en.rootSeen = hasParent(en, f, runs)
 	}
@@ -82,6 +83,9 @@ func (e *Engine) join(t *tenant, f *extract.Owned, now time.Time, tally *Tally) 
 	e.touch(en, now, tally)
 	if len(runs) > 1 {
 		e.tellBeside(en, f, runs, isCall, now, tally)
+	}
+	if isCrowded {
+		e.doubtCrowded(en, runs, now, tally)
 	}
 }
 

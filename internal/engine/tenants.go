@@ -25,7 +25,10 @@ type tenant struct {
 	// traces tells which of the held runs have spans in a trace: one trace can
 	// hold several runs, and what one of them repeats of another it is not billed.
 	traces map[[16]byte][]*entry
-	strays map[[16]byte]*strayTrace
+	// crowded counts the held runs that a trace had no place for in traces. It
+	// knows of the trace, with none, for as long as another run of it is held.
+	crowded map[[16]byte]int
+	strays  map[[16]byte]*strayTrace
 
 	events map[event.Key]*eventEntry
 	// awaited counts, by event ID, the runs of which something has not been
@@ -99,7 +102,7 @@ func (e *Engine) addTenant(key string, metadata [][]string) *tenant {
 	e.tenantSeq++
 	t := &tenant{
 		id: e.tenantSeq, key: key, metadata: cloneMetadata(metadata),
-		runs: map[string]*entry{}, traces: map[[16]byte][]*entry{}, strays: map[[16]byte]*strayTrace{},
+		runs: map[string]*entry{}, traces: map[[16]byte][]*entry{}, crowded: map[[16]byte]int{}, strays: map[[16]byte]*strayTrace{},
 		events: map[event.Key]*eventEntry{}, awaited: map[string]int{}, byTouch: list.New(),
 		open: list.New(), late: list.New(),
 	}
