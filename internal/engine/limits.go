@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"cmp"
 	"time"
 
 	"github.com/runrollup/runrollupprocessor/internal/billing"
@@ -120,8 +121,9 @@ func (e *Engine) tellEarly(en *entry, by Limit, tally *Tally) {
 	if en.hasCalls && !en.rootSeen {
 		// What is still to come, and will be a part of its own, may repeat them.
 		e.doubt(en, billing.PossibleDuplicate)
-		j.caveats |= billing.PossibleDuplicate
 	}
+	e.doubt(en, e.strayCaveat(en))
+	j.caveats |= en.caveats
 	e.held.evictedBytes += en.bytes
 	e.evicted = append(e.evicted, j)
 	tally.Evicted[by]++
@@ -147,8 +149,15 @@ func (e *Engine) doubt(en *entry, c billing.Caveats) {
 	}
 }
 
-// cutShort ends the late window of a summarised run early.
+// cutShort ends the late window of a summarised run early. Where spans wait that
+// may be its own, it has said more than it knows, and is told once more.
 func (e *Engine) cutShort(en *entry, tally *Tally) {
+	if c := e.strayCaveat(en); c&^en.caveats != 0 {
+		e.doubt(en, c)
+		en.busy++
+		e.evicted = append(e.evicted, e.jobOf(en, cmp.Or(en.heldAs, en.toldAs)))
+		e.held.evictedBytes += en.bytes
+	}
 	e.missed(en)
 	e.end(en, en.toldAs)
 	e.drop(en)

@@ -83,7 +83,8 @@ type modelPart struct {
 	told        time.Time // of a late one: when it was summarised
 	until       time.Time // of a late one: when it is let go
 	made        []run.Summary
-	job         *modelJob // evicted, and not yet summed up
+	as          run.Completion
+	jobs        []*modelJob // not yet summed up
 
 	// What the next component has of it.
 	engine uint64 // the engine's name for it
@@ -524,10 +525,12 @@ func (m *model) evict(p *modelPart, by Limit, tally *Tally) {
 }
 
 func (m *model) tellEarly(p *modelPart, by Limit, tally *Tally) {
-	p.job = m.jobOf(p, run.Evicted)
+	p.suspect = p.suspect || m.callsWait(p)
+	j := m.jobOf(p, run.Evicted)
 	if p.calls && !p.root { // what is still to come may repeat them
-		p.job.caveats |= billing.PossibleDuplicate
+		j.caveats |= billing.PossibleDuplicate
 	}
+	p.jobs = append(p.jobs, j)
 	m.wakes = true
 	tally.Evicted[by]++
 }
@@ -543,6 +546,11 @@ func (m *model) missed(p *modelPart) {
 }
 
 func (m *model) cutShort(p *modelPart, tally *Tally) {
+	if !p.suspect && m.callsWait(p) {
+		p.suspect = true
+		p.jobs = append(p.jobs, m.jobOf(p, p.as))
+		m.wakes = true
+	}
 	m.missed(p)
 	m.drop(p)
 	tally.CutShort++
@@ -639,7 +647,8 @@ func (m *model) look(tally *Tally) {
 	m.doubt(due)
 	for _, p := range due { // all of them before the first is gone
 		if !p.late {
-			p.job = m.jobOf(p, m.why(p))
+			p.suspect = p.suspect || m.config.LateRuns == 0 && m.why(p) != run.MaxDuration && m.callsWait(p)
+			p.jobs = append(p.jobs, m.jobOf(p, m.why(p)))
 		}
 	}
 	for _, p := range due {
@@ -672,6 +681,9 @@ func (m *model) endLate(p *modelPart) {
 			p.until = until
 		}
 	}
+	if at := m.waitUntil(p); at.After(p.until) {
+		p.until = at
+	}
 	if p.until.After(m.now) {
 		return
 	}
@@ -688,7 +700,7 @@ func (m *model) doubt(due []*modelPart) {
 			closing++
 		}
 	}
-	tight := m.config.LateWindow > 0 && m.config.LateRuns > 0 && m.count(true)+closing > m.config.LateRuns
+	tight := m.config.LateRuns > 0 && m.count(true)+closing > m.config.LateRuns
 	if tight && closing > 1 {
 		m.unclear = "which of several runs that are summarised together is let go"
 	}
@@ -734,7 +746,12 @@ func (m *model) why(p *modelPart) run.Completion {
 
 // hold keeps a summarised run for its late window.
 func (m *model) hold(p *modelPart, tally *Tally) {
-	if m.config.LateWindow == 0 || m.config.LateRuns == 0 {
+	p.as = m.why(p)
+	until := m.now.Add(m.config.LateWindow)
+	if at := m.waitUntil(p); at.After(until) {
+		until = at
+	}
+	if !until.After(m.now) || m.config.LateRuns == 0 {
 		m.missed(p)
 		m.drop(p)
 		return
@@ -748,7 +765,7 @@ func (m *model) hold(p *modelPart, tally *Tally) {
 		}
 		m.cutShort(worst, tally)
 	}
-	p.late, p.told, p.until, p.seq = true, m.now, m.now.Add(m.config.LateWindow), m.next()
+	p.late, p.told, p.until, p.seq = true, m.now, until, m.next()
 }
 
 // shutdown summarises every open run.
@@ -758,12 +775,34 @@ func (m *model) shutdown() {
 	}
 	for _, p := range m.parts {
 		if !p.late {
-			p.job = m.jobOf(p, run.Shutdown)
+			p.jobs = append(p.jobs, m.jobOf(p, run.Shutdown))
 		}
 	}
 	m.parts = nil
 	m.sumUp()
 	m.forgetTenants()
+}
+
+// waitUntil is until when spans wait in a run's traces that may be its own.
+func (m *model) waitUntil(p *modelPart) (until time.Time) {
+	for _, w := range m.waiting {
+		at := traceOf{w.tenant, m.spans[w.span].trace}
+		if _, in := p.entered[at.trace]; in && p.tenant == w.tenant && m.quiet[at].since.Add(m.config.InheritQuiet).After(until) {
+			until = m.quiet[at].since.Add(m.config.InheritQuiet)
+		}
+	}
+	return until
+}
+
+// callsWait reports whether calls have waited for their run in a trace of this
+// one in which spans still do.
+func (m *model) callsWait(p *modelPart) bool {
+	return slices.ContainsFunc(slices.Concat(m.waiting, m.found), func(c *modelStray) bool {
+		_, in := p.entered[m.spans[c.span].trace]
+		return in && p.tenant == c.tenant && m.spans[c.span].isCall() && slices.ContainsFunc(m.waiting, func(w *modelStray) bool {
+			return w.tenant == c.tenant && m.spans[w.span].trace == m.spans[c.span].trace
+		})
+	})
 }
 
 // runOf is facts as package run holds them.
@@ -827,23 +866,21 @@ func (m *model) jobOf(p *modelPart, completion run.Completion) *modelJob {
 func (m *model) sumUp() {
 	for _, parts := range m.byRun {
 		for _, p := range parts {
-			if p.job == nil {
-				continue
-			}
-			j := p.job
-			p.job = nil
-			s := run.Summarize(j.run, j.completion, run.Options{Caveats: j.caveats}, j.beside...)
-			if s.Start == 0 { // no span of it has a usable time
-				s.Start, s.End = p.began.UnixNano(), p.began.UnixNano()
-			}
-			s.RunID, s.Revision = p.run, len(p.made)
-			if n := len(p.made); n > 0 {
-				s.Anchor = p.made[0].Anchor
-				if reflect.DeepEqual(bare(s), bare(p.made[n-1])) {
-					continue
+			for _, j := range p.jobs {
+				s := run.Summarize(j.run, j.completion, run.Options{Caveats: j.caveats}, j.beside...)
+				if s.Start == 0 { // no span of it has a usable time
+					s.Start, s.End = p.began.UnixNano(), p.began.UnixNano()
 				}
+				s.RunID, s.Revision = p.run, len(p.made)
+				if n := len(p.made); n > 0 {
+					s.Anchor = p.made[0].Anchor
+					if reflect.DeepEqual(bare(s), bare(p.made[n-1])) {
+						continue
+					}
+				}
+				p.made = append(p.made, s)
 			}
-			p.made = append(p.made, s)
+			p.jobs = nil
 		}
 	}
 	for _, l := range m.lost {

@@ -23,6 +23,7 @@ type entry struct {
 	caveats   billing.Caveats // of the run, that its own spans do not tell
 	hasCalls  bool            // a span of it has a record
 	isLate    bool            // summarised, held for its late window
+	heldAs    run.Completion  // as what it was summarised when it was last held so
 	rootSeen  bool
 	bytes     int       // about, as last measured
 	began     time.Time // arrival of the first span
@@ -123,9 +124,12 @@ func (e *Engine) reopen(en *entry, now time.Time, tally *Tally) {
 	e.putOpen(en)
 }
 
-// hold keeps a summarised run for its late window, as far as there is room.
+// hold keeps a summarised run for its late window, and for as long as spans of
+// its traces wait for their run, as far as there is room.
 func (e *Engine) hold(en *entry, as run.Completion, now time.Time, tally *Tally) {
-	if e.config.LateWindow <= 0 || e.config.LateRuns <= 0 {
+	en.heldAs = as
+	until := later(now.Add(e.config.LateWindow), e.straysUntil(en))
+	if !until.After(now) || e.config.LateRuns <= 0 {
 		e.missed(en)
 		e.end(en, as)
 		e.drop(en)
@@ -138,7 +142,7 @@ func (e *Engine) hold(en *entry, as run.Completion, now time.Time, tally *Tally)
 	en.tenant.lateBytes += en.bytes
 	e.held.late++
 	e.held.lateBytes += en.bytes
-	e.deadlines.set(&en.timer, now.Add(e.config.LateWindow))
+	e.deadlines.set(&en.timer, until)
 }
 
 func (e *Engine) putOpen(en *entry) {

@@ -2,6 +2,7 @@ package engine
 
 import (
 	"container/list"
+	"iter"
 	"slices"
 	"time"
 
@@ -28,6 +29,7 @@ type strayTrace struct {
 	left    int             // how many have not
 	last    map[[8]byte]int // by parent: the place in held of its last child
 	before  []int           // by place: the child before of the same parent, -1 for none
+	calls   bool            // there was a call among them
 	touched time.Time
 	bytes   int // about, as last measured
 	element *list.Element
@@ -67,6 +69,7 @@ func (e *Engine) measureStrays(t *strayTrace) {
 
 // hold adds a fact, and says whether it was there.
 func (t *strayTrace) hold(f *run.Fact) run.Change {
+	t.calls = t.calls || f.Detail != nil && f.Detail.Record != nil
 	if change := t.held.Add(f, noLimit); change != run.Grown {
 		return change
 	}
@@ -325,6 +328,49 @@ func (e *Engine) decide(t *strayTrace, now time.Time, tally *Tally) {
 // lostLimit bounds what waits to be counted. Past it the spans are counted as
 // unattributed, and their cost is not.
 const lostLimit = 10_000
+
+// straysUntil is until when spans wait in a run's traces that may be its own, if
+// nothing more arrives; zero where there are none.
+func (e *Engine) straysUntil(en *entry) (until time.Time) {
+	for t := range en.straysBeside() {
+		until = later(until, t.touched.Add(e.config.InheritQuiet))
+	}
+	return until
+}
+
+// strayCaveat is what a run says that will not be there when it is decided
+// whose the spans are that wait in its traces: a call of them may be its own.
+func (e *Engine) strayCaveat(en *entry) billing.Caveats {
+	for t := range en.straysBeside() {
+		if t.calls {
+			return billing.AttributionSuspect
+		}
+	}
+	return 0
+}
+
+// straysBeside gives the spans that name no run in a run's traces.
+func (en *entry) straysBeside() iter.Seq[*strayTrace] {
+	return func(yield func(*strayTrace) bool) {
+		if len(en.tenant.strays) == 0 {
+			return
+		}
+		for _, list := range [...][][16]byte{en.traces, en.refused} {
+			for _, trace := range list {
+				if t := en.tenant.strays[trace]; t != nil && !yield(t) {
+					return
+				}
+			}
+		}
+	}
+}
+
+func later(a, b time.Time) time.Time {
+	if b.After(a) {
+		return b
+	}
+	return a
+}
 
 // decideDue ends the wait of every trace that has been quiet for long enough.
 func (e *Engine) decideDue(now time.Time, tally *Tally) {

@@ -13,6 +13,7 @@ import (
 	"go.opentelemetry.io/collector/pdata/pcommon"
 	"go.opentelemetry.io/collector/pdata/ptrace"
 
+	"github.com/runrollup/runrollupprocessor/internal/billing"
 	"github.com/runrollup/runrollupprocessor/internal/botanu"
 	"github.com/runrollup/runrollupprocessor/internal/extract"
 	"github.com/runrollup/runrollupprocessor/internal/offline"
@@ -314,4 +315,45 @@ func TestParentOfNoRunShowsTheRoot(t *testing.T) {
 		assert.Equal(t, [8]byte{2}, got[0].Anchor.Span)
 		assert.Equal(t, 1, got[0].SpanCount)
 	})
+}
+
+// TestRunIsHeldWhileSpansOfItsTraceWait: a late window that is shorter than they
+// wait leaves none of them out, and a run that cannot be held says that one may
+// be its own.
+func TestRunIsHeldWhileSpansOfItsTraceWait(t *testing.T) {
+	for _, tc := range []struct {
+		name      string
+		change    func(*Config)
+		revisions int
+		calls     int
+		accuracy  billing.Accuracy
+	}{
+		{"no late window", func(c *Config) { c.LateWindow = 0 }, 2, 1, billing.Exact},
+		{"a short one", func(c *Config) { c.LateWindow = 5 * time.Second }, 2, 1, billing.Exact},
+		{"a long one", nil, 2, 1, billing.Exact},
+		{"none may be held", func(c *Config) { c.LateRuns = 0 }, 1, 0, billing.Estimate},
+		{"the place is taken", func(c *Config) { c.LateRuns = 1 }, 2, 0, billing.Estimate},
+		{"evicted", func(c *Config) { c.OpenRuns = 1 }, 1, 0, billing.Estimate},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			inBubble(t, tc.change, func(t *testing.T, e *Engine, s *sink) {
+				e.observeNow(strayOf("a", 1, 0))
+				e.observeNow(usageOn(strayOf("", 5, 77), "chat", 100, 10)) // its parent never comes
+				e.observeNow(with(spanOf("other", 1)))
+				after(time.Hour)
+				var of []run.Summary
+				for _, summary := range s.take() {
+					if summary.RunID == "a" {
+						of = append(of, summary)
+					}
+				}
+				require.Len(t, of, tc.revisions)
+				last := of[len(of)-1]
+				assert.Equal(t, tc.calls, last.Cost.Calls)
+				assert.Equal(t, tc.accuracy, last.Cost.Accuracy, last.Cost.Caveats)
+				assert.Equal(t, 1-tc.calls, s.told().Lost.Calls)
+				assert.Zero(t, e.Gauges().Bytes)
+			})
+		})
+	}
 }

@@ -60,7 +60,11 @@ func (e *Engine) take(now time.Time) []job {
 		due = append(due, en)
 		if !en.isLate {
 			en.busy++
-			jobs = append(jobs, e.jobOf(en, e.completionOf(en, now)))
+			as := e.completionOf(en, now)
+			if as != run.MaxDuration && e.config.LateRuns <= 0 {
+				e.doubt(en, e.strayCaveat(en)) // it is not there when they are decided
+			}
+			jobs = append(jobs, e.jobOf(en, as))
 		}
 	}
 	for _, en := range due {
@@ -102,9 +106,9 @@ func (e *Engine) close(en *entry, now time.Time) {
 
 // endLate ends a late window. A run is held on for as long as another run of
 // one of its traces is: that one may repeat its calls, or those of a third that
-// this one joins it to.
+// this one joins it to. So it is while spans wait that may be its own.
 func (e *Engine) endLate(en *entry, now time.Time) {
-	if until := e.heldBeside(en, now); until.After(now) {
+	if until := later(e.heldBeside(en, now), e.straysUntil(en)); until.After(now) {
 		e.deadlines.set(&en.timer, until)
 		return
 	}
