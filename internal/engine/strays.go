@@ -290,7 +290,12 @@ func (e *Engine) decide(t *strayTrace, now time.Time, tally *Tally) {
 	calls = calls && len(e.lost) < lostLimit    // else nothing of theirs costs anything, or nobody has counted for long
 	// First all that is to be known of the runs, then that they are told again.
 	var again []*entry
-	for _, en := range held {
+	place := make(map[run.SpanKey]int, len(facts))
+	for i := range facts {
+		place[facts[i].Key] = i
+	}
+	children := make([][]int, len(held)) // by run: the places of the facts that a span of it is beneath
+	for n, en := range held {
 		if calls {
 			l.beside = append(l.beside, en.run.Snapshot())
 			if en.caveats&billing.AttributionSuspect == 0 {
@@ -299,14 +304,11 @@ func (e *Engine) decide(t *strayTrace, now time.Time, tally *Tally) {
 				again = append(again, en)
 			}
 		}
-		if en.run.Len() <= rootScan {
-			for i := range facts {
-				if en.run.HasChild(facts[i].Key) {
-					en.run.Outside(facts[i].Key)
-					if w := e.rec(); w != nil {
-						w.Outside(en.part, facts[i].Key)
-					}
-				}
+		children[n] = beneath(en, place)
+		for _, i := range children[n] {
+			en.run.Outside(facts[i].Key)
+			if w := e.rec(); w != nil {
+				w.Outside(en.part, facts[i].Key)
 			}
 		}
 	}
@@ -315,14 +317,30 @@ func (e *Engine) decide(t *strayTrace, now time.Time, tally *Tally) {
 			e.touch(en, now, tally)
 		}
 	}
-	for _, en := range held {
-		for i := range facts {
-			e.seeRootBeneath(en, facts[i].Key, now, tally)
+	for n, en := range held {
+		if len(children[n]) > 0 {
+			e.seeRootBeneath(en, facts[children[n][0]].Key, now, tally)
 		}
 	}
 	if calls {
 		e.lost = append(e.lost, l)
 	}
+}
+
+// beneath gives the places of the spans that a span of a run is beneath, in
+// order. It looks at every span of the run once.
+func beneath(en *entry, place map[run.SpanKey]int) (found []int) {
+	if en.run.Len() > rootScan {
+		return nil
+	}
+	for i := range en.run.Len() {
+		f := en.run.Fact(i)
+		if at, ok := place[run.SpanKey{Trace: f.Key.Trace, Span: f.Parent}]; ok {
+			found = append(found, at)
+		}
+	}
+	slices.Sort(found)
+	return slices.Compact(found)
 }
 
 // lostLimit bounds what waits to be counted. Past it the spans are counted as
