@@ -45,11 +45,12 @@ type capturedEvent struct {
 
 // capture takes a snapshot of the state, and gives it in pieces, as entries of
 // the journal. It is called with e.mu held; the pieces are made without. Taking
-// it costs some nanoseconds a run, as facts are only ever appended.
+// it costs some nanoseconds a run, as facts are only ever appended; they are put
+// in order without the lock, too.
 func (e *Engine) capture() iter.Seq[[]byte] {
 	var tenants []*tenant
-	var runs []capturedRun
-	var events []capturedEvent
+	runs := make([]capturedRun, 0, len(e.letGo)+e.held.open+e.held.late) // grown, it would be copied
+	events := make([]capturedEvent, 0, e.held.events)
 	var strays []capturedStrays
 	seen := map[*tenant]bool{}
 	note := func(t *tenant) {
@@ -80,18 +81,22 @@ func (e *Engine) capture() iter.Seq[[]byte] {
 			strays = append(strays, capturedStrays{t.id, s.held.Snapshot(), slices.Clone(s.taken)})
 		}
 	}
-	slices.SortFunc(runs, func(a, b capturedRun) int {
-		// Those that were let go come first: a run may have begun anew since.
-		return cmp.Or(cmp.Compare(b.letGoAs, a.letGoAs), cmp.Compare(a.part, b.part))
-	})
 	return func(yield func([]byte) bool) {
+		order := make([]*capturedRun, len(runs))
+		for i := range runs {
+			order[i] = &runs[i]
+		}
+		slices.SortFunc(order, func(a, b *capturedRun) int {
+			// Those that were let go come first: a run may have begun anew since.
+			return cmp.Or(cmp.Compare(b.letGoAs, a.letGoAs), cmp.Compare(a.part, b.part))
+		})
 		var w journal.Writer
 		full := func() bool { return w.Len() >= pieceBytes && !yield(w.Take()) }
 		for _, t := range tenants { // first: what follows names them
 			w.Tenant(t.id, t.metadata)
 		}
-		for i := range runs {
-			if runs[i].write(&w, full) {
+		for _, r := range order {
+			if r.write(&w, full) {
 				return
 			}
 		}
