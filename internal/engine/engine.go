@@ -44,6 +44,7 @@ type Engine struct {
 	evicted   []job
 	strays    strays
 	dueEvents []*eventEntry
+	toSpread  []*eventEntry
 	letGo     map[uint64]letGo // by part; only where there is a log
 	tenantSeq uint64
 	lost      []lost // decided, and not yet counted

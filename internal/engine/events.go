@@ -21,6 +21,9 @@ type eventEntry struct {
 	claims  []run.Fact // the spans of outcomes that came without a run
 	changed bool       // something of it has not been told
 	closing bool       // let go: told once more where there is anything to tell, and then forgotten
+
+	toSpread bool // runs were put into it, and the last attempt of them may not know of its claims
+
 	bytes   int
 	timer   timer
 	element *list.Element
@@ -104,7 +107,22 @@ func (e *Engine) putIntoEvent(en *entry, m *event.Member, now time.Time, tally *
 		w.Member(ev.part, m)
 	}
 	e.changeEvent(ev, now)
-	e.spread(ev, now, tally)
+	if !ev.toSpread && len(ev.claims) > 0 {
+		ev.toSpread = true
+		e.toSpread = append(e.toSpread, ev)
+	}
+}
+
+// spreadAll gives the outcomes of events that runs were put into to their last
+// attempts: once, however many runs they were.
+func (e *Engine) spreadAll(now time.Time, tally *Tally) {
+	for _, ev := range e.toSpread {
+		if ev.toSpread { // it has not been let go meanwhile
+			e.spread(ev, now, tally)
+		}
+	}
+	clear(e.toSpread)
+	e.toSpread = e.toSpread[:0]
 }
 
 // eventOf gives the event of a key, and makes it where it is not held.
@@ -167,6 +185,9 @@ const (
 // run of it that is held would be told to the event's next part as a whole,
 // and counted twice; so these are let go as well.
 func (e *Engine) closeEvent(ev *eventEntry, now time.Time, tally *Tally) {
+	if ev.toSpread {
+		e.spread(ev, now, tally)
+	}
 	e.releaseEvent(ev)
 	tally.EventsClosed++
 	for _, m := range ev.event.Members() {
@@ -415,6 +436,7 @@ func (e *Engine) claim(t *tenant, f run.Fact, c *outcome.Claim, now time.Time, t
 // spread gives the outcomes that came without a run to the run of the last
 // attempt, while it is held.
 func (e *Engine) spread(ev *eventEntry, now time.Time, tally *Tally) {
+	ev.toSpread = false
 	if len(ev.claims) == 0 {
 		return
 	}

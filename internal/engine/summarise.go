@@ -236,6 +236,7 @@ func (e *Engine) remember(jobs []job, now time.Time) {
 			e.putIntoEvent(j.entry, &j.member, now, &e.aside)
 		}
 	}
+	e.spreadAll(now, &e.aside)
 	e.shrink(now, &e.aside)
 	e.releaseIdle()
 	if len(e.evicted) > 0 {

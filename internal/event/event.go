@@ -21,6 +21,9 @@ type Event struct {
 	claims  []Claim   // by span
 	bytes   int       // of the members
 	shared  bool      // a snapshot may be reading members or claims
+
+	last      string // the last attempt
+	lastKnown bool
 }
 
 // Claim is an outcome that came on a span of no run: a review, a refund.
@@ -41,6 +44,7 @@ func (e *Event) Put(m Member) bool {
 		return false
 	}
 	e.own()
+	e.lastKnown = false
 	if found {
 		e.bytes -= e.members[at].Bytes()
 		e.members[at] = &m
@@ -56,6 +60,7 @@ func (e *Event) Remove(runID string, part uint64) bool {
 	at, found := e.find(runID, part)
 	if found {
 		e.own()
+		e.lastKnown = false
 		e.bytes -= e.members[at].Bytes()
 		e.members = slices.Delete(e.members, at, at+1)
 	}

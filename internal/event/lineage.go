@@ -17,6 +17,8 @@ type attempt struct {
 	outcome  *outcome.Outcome
 	first    int // place of its first part among the members
 	number   int // which attempt it is, as far as lineage tells; 0 where it does not
+	count    int // the same, as one that retries it sees it
+	counted  int // how far count is known
 	parent   *attempt
 	top      *attempt // the top-level run it was made for
 	group    *attempt // the representative of its line of attempts
@@ -100,7 +102,7 @@ func lineage(all []*attempt) []*attempt {
 		if o := byID[a.identity[run.RetryOf]]; o != nil && o.parent == nil {
 			join(a, o)
 		}
-		a.number = number(a, byID, len(all))
+		a.number = number(a, byID)
 	}
 	return top
 }
@@ -136,27 +138,56 @@ func findTops(all []*attempt) {
 
 // number is which attempt a run is: as it says, else one more than the run that
 // it retries, which may be of another place; 0 where lineage does not tell, or
-// runs in a circle. No chain is longer than bound.
-func number(a *attempt, byID map[string]*attempt, bound int) int {
-	for after := range bound + 1 {
-		if n, err := strconv.Atoi(a.identity[run.Attempt]); err == nil && n > 0 {
-			return n + after
-		}
-		retried := a.identity[run.RetryOf]
-		if retried == "" {
-			if after == 0 {
-				return 0
-			}
-			return after + 1
-		}
-		next := byID[retried]
-		if next == nil {
-			return after + 2
-		}
-		a = next
+// runs in a circle.
+func number(a *attempt, byID map[string]*attempt) int {
+	countUp(a, byID)
+	if a.identity[run.RetryOf] == "" && a.counted != said {
+		return 0 // only what retries it shows that it is the first
 	}
-	return 0
+	return a.count
 }
+
+// countUp works out the number of a run as those that retry it see it, and of
+// all that are passed on the way, so that a chain is walked once and not by
+// every run of it.
+func countUp(a *attempt, byID map[string]*attempt) {
+	var path []*attempt
+	for a.counted == uncounted {
+		a.counted = counting
+		path = append(path, a)
+		retried := a.identity[run.RetryOf]
+		if n, err := strconv.Atoi(a.identity[run.Attempt]); err == nil && n > 0 {
+			a.count, a.counted = n, said
+		} else if retried == "" {
+			a.count, a.counted = 1, counted
+		} else if next := byID[retried]; next == nil {
+			a.count, a.counted = 2, counted // after one of another place
+		} else {
+			a = next
+		}
+	}
+	inCircle := a.counted == counting || a.counted == circle
+	n := a.count
+	for _, p := range slices.Backward(path) {
+		switch {
+		case p.counted != counting: // the end of the chain
+		case inCircle:
+			p.count, p.counted = 0, circle
+		default:
+			n++
+			p.count, p.counted = n, counted
+		}
+	}
+}
+
+// How far the number of a run is known.
+const (
+	uncounted = iota
+	counting  // on the way from it
+	counted
+	said   // by the run itself
+	circle // it leads into one
+)
 
 // join makes two lines of attempts one.
 func join(a, b *attempt) {
@@ -170,6 +201,7 @@ func join(a, b *attempt) {
 // line is the first run, by start, of a run's line of attempts.
 func line(a *attempt) *attempt {
 	for a.group != a {
+		a.group = a.group.group // the way is half as long next time
 		a = a.group
 	}
 	return a
@@ -210,11 +242,14 @@ func tries(top []*attempt) []*attempt {
 	return list
 }
 
-// LastAttempt is the run ID of the last attempt; empty where no run is known.
+// LastAttempt is the run ID of the last attempt; empty where no run is known. It
+// is worked out once for each change of the runs.
 func (e *Event) LastAttempt() string {
-	list := tries(lineage(e.attempts()))
-	if len(list) == 0 {
-		return ""
+	if !e.lastKnown {
+		e.last, e.lastKnown = "", true
+		if list := tries(lineage(e.attempts())); len(list) > 0 {
+			e.last = list[len(list)-1].id
+		}
 	}
-	return list[len(list)-1].id
+	return e.last
 }
