@@ -39,16 +39,28 @@ type eventEntry struct {
 // event goes on as a new part.
 const membersLimit = 10_000
 
-// nameEvent notes the event of a run.
-func (en *entry) nameEvent(id string) {
-	if en.eventID != "" || id == "" {
+// nameEvent notes the event and the customer of a run, as far as its spans tell
+// so far.
+func (en *entry) nameEvent(id *run.Identity) {
+	key := en.eventKey
+	if key.Event == "" {
+		key.Event = id[run.Event]
+	}
+	if c := id[run.Customer]; c != "" && c != key.Customer && !en.customers {
+		en.customers = key.Customer != ""
+		key.Customer = c
+		if en.customers { // whose it is the summary tells
+			key.Customer = ""
+		}
+	}
+	if key == en.eventKey {
 		return
 	}
 	if en.awaited {
-		en.awaited = false
+		en.settled()
 		defer en.await()
 	}
-	en.eventID = id
+	en.eventKey = key
 }
 
 // await notes that something of a run is to be summarised: its event waits.
@@ -57,9 +69,13 @@ func (en *entry) await() {
 		return
 	}
 	en.awaited = true
-	if en.eventID != "" {
-		en.tenant.awaited[en.eventID]++
+	if en.eventKey.Event == "" {
+		return
 	}
+	if n := en.tenant.awaited[en.eventKey]; n == 0 {
+		en.tenant.customers.add(en.eventKey)
+	}
+	en.tenant.awaited[en.eventKey]++
 }
 
 // settled undoes await.
@@ -68,14 +84,22 @@ func (en *entry) settled() {
 		return
 	}
 	en.awaited = false
-	if en.eventID == "" {
+	if en.eventKey.Event == "" {
 		return
 	}
-	if n := en.tenant.awaited[en.eventID] - 1; n > 0 {
-		en.tenant.awaited[en.eventID] = n
+	if n := en.tenant.awaited[en.eventKey] - 1; n > 0 {
+		en.tenant.awaited[en.eventKey] = n
 	} else {
-		delete(en.tenant.awaited, en.eventID)
+		delete(en.tenant.awaited, en.eventKey)
+		en.tenant.customers.remove(en.eventKey)
 	}
+}
+
+// isAwaited reports whether a run may still tell something of an event: one of
+// its customer, or one of which nobody has said whose it is. An event of no
+// customer waits for those alone.
+func (t *tenant) isAwaited(key event.Key) bool {
+	return t.awaited[key] > 0 || t.awaited[event.Key{Event: key.Event}] > 0
 }
 
 // putIntoEvent puts what was told of a run to its event. A run whose event or
@@ -146,10 +170,52 @@ func (e *Engine) eventOf(t *tenant, key event.Key, now time.Time, tally *Tally) 
 		}
 		return ev
 	}
-	t.events[key] = ev
-	ev.element = t.byTouch.PushBack(ev)
-	e.held.events++
+	e.putEvent(ev)
+	e.adopt(t, key.Event, now, tally)
 	return ev
+}
+
+// putEvent puts an event among those that are held.
+func (e *Engine) putEvent(ev *eventEntry) {
+	ev.tenant.events[ev.key] = ev
+	ev.tenant.customers.add(ev.key)
+	ev.element = ev.tenant.byTouch.PushBack(ev)
+	e.held.events++
+}
+
+// adopt gives what came without a run and without a customer to the event of the
+// only customer that has such an event, now that one has: outcomes that wait to be
+// told. What has been told as an event of its own stays one.
+func (e *Engine) adopt(t *tenant, id string, now time.Time, tally *Tally) {
+	orphan := t.events[event.Key{Event: id}]
+	if orphan == nil || orphan.told != nil || orphan.busy > 0 || orphan.event.Len() > 0 || len(orphan.claims) == 0 {
+		return
+	}
+	customer := t.customers.only(id)
+	if customer == "" {
+		return
+	}
+	e.releaseEvent(orphan)
+	orphan.changed = false
+	e.endEvent(orphan)
+	ev := e.eventOf(t, event.Key{Customer: customer, Event: id}, now, tally)
+	for i := range orphan.claims {
+		e.sayOf(ev, &orphan.claims[i], now)
+	}
+	e.spread(ev, now, tally)
+}
+
+// sayOf puts an outcome that came without a run to an event. It reports whether
+// it is new.
+func (e *Engine) sayOf(ev *eventEntry, f *run.Fact, now time.Time) bool {
+	if !ev.say(f) {
+		return false
+	}
+	if w := e.rec(); w != nil {
+		w.Claim(ev.part, f)
+	}
+	e.changeEvent(ev, now)
+	return true
 }
 
 // changeEvent begins an event's wait again.
@@ -210,6 +276,7 @@ func (e *Engine) closeEvent(ev *eventEntry, now time.Time, tally *Tally) {
 func (e *Engine) releaseEvent(ev *eventEntry) {
 	ev.closing = true
 	delete(ev.tenant.events, ev.key)
+	ev.tenant.customers.remove(ev.key)
 	ev.tenant.byTouch.Remove(ev.element)
 	e.deadlines.remove(&ev.timer)
 	e.held.events--
@@ -247,7 +314,7 @@ func (e *Engine) takeEvents(now time.Time) []eventJob {
 		case !ev.changed && ev.closing:
 		case !ev.changed:
 			e.expire(ev, now)
-		case !ev.closing && ev.tenant.awaited[ev.key.Event] > 0:
+		case !ev.closing && ev.tenant.isAwaited(ev.key):
 			e.deadlines.set(&ev.timer, now.Add(e.config.EventQuiet))
 		default:
 			jobs = append(jobs, e.eventJobOf(ev))
@@ -404,32 +471,22 @@ func alone(f *run.Fact) *outcome.Claim {
 }
 
 // claim puts an outcome that came without a run to its event: the one of its
-// customer, or, where it names none, of the only customer that has such an event.
+// customer, or, where it names none, of the only customer that has such an event,
+// or a run of one that has not been told.
 func (e *Engine) claim(t *tenant, f run.Fact, c *outcome.Claim, now time.Time, tally *Tally) {
 	key := event.Key{Customer: f.Identity[run.Customer], Event: f.Identity[run.Event]}
 	if key.Customer == "" {
-		found := 0
-		for k := range t.events {
-			if k.Event == key.Event {
-				key.Customer = k.Customer
-				found++
-			}
-		}
-		if found > 1 {
-			key.Customer = ""
+		if own := t.events[key]; own == nil || own.event.Len() == 0 { // else that of no customer is one, too
+			key.Customer = t.customers.only(key.Event)
 		}
 	}
 	f.Detail = &run.Detail{Claim: c}
 	f.Flags &^= run.NamedRoot | run.NoParent | run.RemoteParent // it is no run's root
 	ev := e.eventOf(t, key, now, tally)
-	if !ev.say(&f) {
+	if !e.sayOf(ev, &f, now) {
 		return
 	}
 	tally.EventClaims++
-	if w := e.rec(); w != nil {
-		w.Claim(ev.part, &f)
-	}
-	e.changeEvent(ev, now)
 	e.spread(ev, now, tally)
 }
 

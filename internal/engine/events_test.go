@@ -3,6 +3,7 @@ package engine
 import (
 	"fmt"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/stretchr/testify/assert"
@@ -248,4 +249,125 @@ func TestShutdownTellsEvents(t *testing.T) {
 		assert.Zero(t, e.Gauges().Tenants)
 		assert.Equal(t, "open", got[0].Identity[run.Event])
 	})
+}
+
+// TestReviewWithoutCustomerJoinsTheRunThatIsOpen: whose event it is the only run
+// of it tells, whether that has been told or not, and also where it names its
+// customer after the review has been decided.
+func TestReviewWithoutCustomerJoinsTheRunThatIsOpen(t *testing.T) {
+	call := func(e *Engine) {
+		e.observeNow(with(usageOn(spanOf("a", 2), "chat", 1000, 0), botanu.EventID, "e", botanu.Customer, "acme"))
+	}
+	nameless := func(e *Engine) { e.observeNow(with(usageOn(spanOf("a", 2), "chat", 1000, 0), botanu.EventID, "e")) }
+	root := func(e *Engine) {
+		e.observeNow(with(spanOf("a", 1), botanu.EventID, "e", botanu.Customer, "acme"))
+	}
+	said := func(e *Engine) { e.observeNow(review("e", "failed")) }
+	wait := func(d time.Duration) func(*Engine) { return func(*Engine) { after(d) } }
+	for _, tc := range []struct {
+		name  string
+		steps []func(*Engine)
+	}{
+		{"told before", []func(*Engine){call, root, wait(15 * time.Second), said}},
+		{"open", []func(*Engine){call, said, wait(time.Minute), root}},
+		{"open, and whose it is shows later", []func(*Engine){nameless, said, wait(2 * time.Minute), root}},
+		{"not there yet", []func(*Engine){said, wait(time.Minute), call, root}},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			inBubble(t, withEvents, func(t *testing.T, e *Engine, s *sink) {
+				for _, step := range tc.steps {
+					step(e)
+				}
+				after(30 * time.Minute)
+				got := s.takeEvents()
+				require.Len(t, got, 1)
+				assert.Equal(t, "acme", got[0].Identity[run.Customer])
+				assert.Equal(t, 1, got[0].Runs)
+				assert.Equal(t, outcome.Failed, got[0].Outcome.Status)
+				runs := s.take()
+				assert.Equal(t, outcome.Failed, runs[len(runs)-1].Outcome.Status)
+				after(24 * time.Hour)
+				e.mu.Lock()
+				defer e.mu.Unlock()
+				assert.Empty(t, e.tenants.byKey)
+				assert.Equal(t, held{}, e.held)
+			})
+		})
+	}
+}
+
+// TestReviewWithoutCustomerOfTwo is of neither.
+func TestReviewWithoutCustomerOfTwo(t *testing.T) {
+	inBubble(t, withEvents, func(t *testing.T, e *Engine, s *sink) {
+		e.observeNow(with(spanOf("a", 2), botanu.EventID, "e", botanu.Customer, "acme"))
+		e.observeNow(with(spanOf("bb", 2), botanu.EventID, "e", botanu.Customer, "globex"))
+		e.observeNow(review("e", "failed"))
+		after(30 * time.Minute)
+		got := map[string]int{}
+		for _, summary := range s.takeEvents() {
+			got[summary.Identity[run.Customer]] += summary.Runs
+		}
+		assert.Equal(t, map[string]int{"": 0, "acme": 1, "globex": 1}, got)
+	})
+}
+
+// TestAdoptedReviewSurvives a kill, once.
+func TestAdoptedReviewSurvives(t *testing.T) {
+	config := testConfig(t)
+	withEvents(&config)
+	synctest.Test(t, func(t *testing.T) {
+		s := &sink{}
+		p := startOn(t, newDisk(), config, s, false)
+		accept := func(td ptrace.Traces) {
+			_, err := p.Accept(t.Context(), td, nil, time.Now())
+			require.NoError(t, err)
+		}
+		accept(with(usageOn(spanOf("a", 2), "chat", 1000, 0), botanu.EventID, "e"))
+		accept(review("e", "failed"))
+		after(2 * time.Minute)
+		accept(with(spanOf("a", 1), botanu.EventID, "e", botanu.Customer, "acme"))
+		p = startOn(t, p.kill(), config, s, false)
+		after(time.Hour)
+		got := s.takeEvents()
+		require.Len(t, got, 1)
+		assert.Equal(t, "acme", got[0].Identity[run.Customer])
+		assert.Equal(t, outcome.Failed, got[0].Outcome.Status)
+		p.kill()
+	})
+}
+
+// TestAnotherCustomersOpenRunKeepsNothing: two customers' ticket-42 have nothing
+// to do with each other.
+func TestAnotherCustomersOpenRunKeepsNothing(t *testing.T) {
+	inBubble(t, withEvents, func(t *testing.T, e *Engine, s *sink) {
+		e.observeNow(with(attemptOf("ticket-42", "a", "success"), botanu.Customer, "acme"))
+		e.observeNow(with(spanOf("bb", 2), botanu.EventID, "ticket-42", botanu.Customer, "globex"))
+		after(2 * time.Minute)
+		require.Len(t, s.takeEvents(), 1)
+		e.observeNow(with(attemptOf("ticket-43", "ccc", "success"), botanu.Customer, "acme"))
+		e.observeNow(with(spanOf("dddd", 2), botanu.EventID, "ticket-43"))
+		after(2 * time.Minute)
+		require.Empty(t, s.takeEvents(), "it may be of acme")
+	})
+}
+
+func TestCustomers(t *testing.T) {
+	c := customers{}
+	key := func(customer string) event.Key { return event.Key{Customer: customer, Event: "e"} }
+	c.add(key(""))
+	assert.Empty(t, c.only("e"))
+	c.add(key("a"))
+	c.add(key("a"))
+	assert.Equal(t, "a", c.only("e"))
+	c.add(key("b"))
+	c.add(key("c"))
+	assert.Empty(t, c.only("e"))
+	c.remove(key("a"))
+	c.remove(key("c"))
+	assert.Empty(t, c.only("e"))
+	c.remove(key("a"))
+	assert.Equal(t, "b", c.only("e"))
+	c.remove(key("b"))
+	c.remove(key(""))
+	assert.Empty(t, c)
 }

@@ -115,7 +115,7 @@ func (r *restorer) Fact(part uint64, f *run.Fact) error {
 	}
 	rr.rootSeen = rr.rootSeen || f.Flags.IsRoot()
 	rr.hasCalls = rr.hasCalls || f.Detail != nil && f.Detail.Record != nil
-	rr.nameEvent(f.Identity[run.Event])
+	rr.nameEvent(&f.Identity)
 	if !slices.Contains(rr.traces, f.Key.Trace) {
 		rr.traces = append(rr.traces, f.Key.Trace)
 	}
@@ -358,9 +358,7 @@ func (r *restorer) placeEvents() {
 				e.deadlines.set(&older.timer, r.now)
 			}
 		}
-		ev.tenant.events[ev.key] = ev
-		ev.element = ev.tenant.byTouch.PushBack(ev)
-		e.held.events++
+		e.putEvent(ev)
 		e.measureEvent(ev)
 		wait := e.config.EventRetain
 		if ev.changed {

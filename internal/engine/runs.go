@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/runrollup/runrollupprocessor/internal/billing"
+	"github.com/runrollup/runrollupprocessor/internal/event"
 	"github.com/runrollup/runrollupprocessor/internal/extract"
 	"github.com/runrollup/runrollupprocessor/internal/run"
 )
@@ -32,9 +33,10 @@ type entry struct {
 	timer     timer
 	element   *list.Element
 
-	eventID string      // the first that a span of it named
-	awaited bool        // something of it has not been summarised
-	event   *eventEntry // the event that its last summary was put into
+	eventKey  event.Key   // its event, the first that a span named, and its customer as far as that is clear
+	customers bool        // spans name several
+	awaited   bool        // something of it has not been summarised
+	event     *eventEntry // the event that its last summary was put into
 
 	// told is of the last summary. It changes under both Engine.summarising and
 	// Engine.mu, so that either is enough to read it.
@@ -79,7 +81,8 @@ func (e *Engine) join(t *tenant, f *extract.Owned, now time.Time, tally *Tally) 
 	if !en.rootSeen && len(runs) > 1 {
 		en.rootSeen = hasParent(en, f, runs)
 	}
-	en.nameEvent(f.Identity[run.Event])
+	known := en.eventKey
+	en.nameEvent(&f.Identity)
 	e.measure(en)
 	e.touch(en, now, tally)
 	if len(runs) > 1 {
@@ -87,6 +90,9 @@ func (e *Engine) join(t *tenant, f *extract.Owned, now time.Time, tally *Tally) 
 	}
 	if isCrowded {
 		e.doubtCrowded(en, runs, now, tally)
+	}
+	if en.eventKey != known && e.config.Events {
+		e.adopt(t, en.eventKey.Event, now, tally)
 	}
 }
 

@@ -31,10 +31,12 @@ type tenant struct {
 	strays  map[[16]byte]*strayTrace
 
 	events map[event.Key]*eventEntry
-	// awaited counts, by event ID, the runs of which something has not been
+	// awaited counts, by event, the runs of which something has not been
 	// summarised: their event waits for them.
-	awaited map[string]int
-	byTouch *list.List // of *eventEntry, touched longest ago first
+	awaited map[event.Key]int
+	// customers tells whose the events are that are held or awaited.
+	customers customers
+	byTouch   *list.List // of *eventEntry, touched longest ago first
 
 	open *list.List // of *entry, quiet for longest first
 	late *list.List // of *entry, summarised longest ago first
@@ -103,7 +105,7 @@ func (e *Engine) addTenant(key string, metadata [][]string) *tenant {
 	t := &tenant{
 		id: e.tenantSeq, key: key, metadata: cloneMetadata(metadata),
 		runs: map[string]*entry{}, traces: map[[16]byte][]*entry{}, crowded: map[[16]byte]int{}, strays: map[[16]byte]*strayTrace{},
-		events: map[event.Key]*eventEntry{}, awaited: map[string]int{}, byTouch: list.New(),
+		events: map[event.Key]*eventEntry{}, awaited: map[event.Key]int{}, customers: customers{}, byTouch: list.New(),
 		open: list.New(), late: list.New(),
 	}
 	t.element = e.tenants.byQuiet.PushBack(t)
