@@ -198,7 +198,7 @@ func (e *Engine) snapshotsBeside(en *entry) (list []run.Run, caveats billing.Cav
 		if other.run.Truncated() {
 			caveats |= billing.PossibleDuplicate // so may what it left out itself
 		}
-		list = append(list, other.run.Snapshot())
+		list = append(list, other.run.Beside())
 	}
 	return list, caveats
 }

@@ -297,7 +297,7 @@ func (e *Engine) decide(t *strayTrace, now time.Time, tally *Tally) {
 	children := make([][]int, len(held)) // by run: the places of the facts that a span of it is beneath
 	for n, en := range held {
 		if calls {
-			l.beside = append(l.beside, en.run.Snapshot())
+			l.beside = append(l.beside, en.run.Beside())
 			if en.caveats&billing.AttributionSuspect == 0 {
 				// The call is one of theirs, or nobody's: neither's total is exact.
 				e.doubt(en, billing.AttributionSuspect)

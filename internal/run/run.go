@@ -3,6 +3,7 @@ package run
 import (
 	"reflect"
 	"slices"
+	"weak"
 
 	"github.com/runrollup/runrollupprocessor/internal/cost"
 	"github.com/runrollup/runrollupprocessor/internal/genai"
@@ -26,6 +27,9 @@ type Run struct {
 	outside    []SpanKey          // parents of spans of the run that arrived and belong to none
 	truncated  bool
 	shared     bool // a snapshot may be reading nodes
+
+	byTrace weak.Pointer[traceIndex] // of nodes as they were, while a snapshot has it
+	traces  *traceIndex              // of nodes; only of a snapshot to look beside
 }
 
 // node is a fact in the run's storage, with what spans share held once.

@@ -83,7 +83,8 @@ type Options struct {
 func Summarize(r Run, completion Completion, o Options, beside ...Run) Summary {
 	nodes := r.sorted()
 	s := Summary{Completion: completion, SpanCount: len(nodes)}
-	root := rootOf(nodes, r.outside, beside)
+	others := foreign(nodes, beside)
+	root := rootOf(nodes, r.outside, others)
 	if root != nil && completion == Idle { // only together with the runs beside it does the root show
 		completion = RootEnded
 		s.Completion = completion
@@ -101,7 +102,7 @@ func Summarize(r Run, completion Completion, o Options, beside ...Run) Summary {
 			}
 		}
 	}
-	s.bill(&r, nodes, beside, o)
+	s.bill(&r, nodes, others, o)
 	s.Increase = s.Cost.Total
 	s.ModelIncrease = s.Cost.Models
 	return s
@@ -124,7 +125,7 @@ func (r *Run) sorted() []node {
 // arrived: the least span that is named as one, else the least that has no
 // parent in this process or whose parent has arrived and is not in the run
 // (contract, section 6). A parent that has not arrived proves nothing.
-func rootOf(nodes []node, outside []SpanKey, beside []Run) *node {
+func rootOf(nodes []node, outside []SpanKey, others []node) *node {
 	for i := range nodes {
 		if nodes[i].flags&NamedRoot != 0 {
 			return &nodes[i]
@@ -137,13 +138,11 @@ func rootOf(nodes []node, outside []SpanKey, beside []Run) *node {
 		}
 		elsewhere[k] = true
 	}
-	for i := range beside {
+	for i := range others {
 		if elsewhere == nil {
-			elsewhere = map[SpanKey]bool{}
+			elsewhere = make(map[SpanKey]bool, len(others))
 		}
-		for j := range beside[i].nodes {
-			elsewhere[beside[i].nodes[j].key] = true
-		}
+		elsewhere[others[i].key] = true
 	}
 	for i := range nodes {
 		n := &nodes[i]
@@ -263,7 +262,7 @@ func claims(nodes []node, root *node) []outcome.Span {
 }
 
 // bill resolves which calls the run's spans describe, and what they cost.
-func (s *Summary) bill(r *Run, nodes []node, beside []Run, o Options) {
+func (s *Summary) bill(r *Run, nodes, others []node, o Options) {
 	more := o.Caveats
 	if r.truncated {
 		more |= billing.SpanLimit
@@ -273,7 +272,7 @@ func (s *Summary) bill(r *Run, nodes []node, beside []Run, o Options) {
 			more |= billing.Sampled
 		}
 	}
-	kept, own := relevant(nodes, foreign(nodes, beside))
+	kept, own := relevant(nodes, others)
 	spans := make([]billing.Span, len(kept))
 	for i := range kept {
 		spans[i] = kept[i].billed()
@@ -314,26 +313,6 @@ func (n *node) billed() billing.Span {
 		s.Record = n.detail.Record
 	}
 	return s
-}
-
-// foreign is the spans of other runs in the traces of this one.
-func foreign(nodes []node, beside []Run) []node {
-	if len(beside) == 0 {
-		return nil
-	}
-	traces := map[[16]byte]bool{}
-	for i := range nodes {
-		traces[nodes[i].key.Trace] = true
-	}
-	var list []node
-	for i := range beside {
-		for j := range beside[i].nodes {
-			if n := &beside[i].nodes[j]; traces[n.key.Trace] {
-				list = append(list, *n)
-			}
-		}
-	}
-	return list
 }
 
 // PartHex is the part as 16 hex digits.
