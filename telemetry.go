@@ -76,6 +76,7 @@ func newTelemetry(set processor.Settings, e *engine.Engine, card *cardFile, c *C
 		{b.RegisterProcessorRunRollupStorageErrorsCallback, func() int64 { return e.LogStats().Errors }},
 		{b.RegisterProcessorRunRollupStorageReplayedEntriesCallback, func() int64 { return e.LogStats().Replayed }},
 		{b.RegisterProcessorRunRollupStorageSkippedEntriesCallback, func() int64 { return e.LogStats().Skipped }},
+		{b.RegisterProcessorRunRollupStorageUnsecuredSummariesCallback, func() int64 { return e.LogStats().Unsecured }},
 		{b.RegisterProcessorRunRollupStorageBytesCallback, func() int64 { return e.LogStats().Bytes }},
 		{b.RegisterProcessorRunRollupRateCardReloadsCallback, card.reloads.Load},
 		{b.RegisterProcessorRunRollupRateCardReloadErrorsCallback, card.errors.Load},

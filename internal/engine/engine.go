@@ -46,6 +46,7 @@ type Engine struct {
 	dueEvents []*eventEntry
 	toSpread  []*eventEntry
 	letGo     map[uint64]letGo // by part; only where there is a log
+	noneTold  bool             // as far as was seen, none of letGo has told all that there is to tell
 	tenantSeq uint64
 	lost      []lost // decided, and not yet counted
 	aside     Tally  // what became of spans aside from any batch
@@ -133,6 +134,7 @@ func (e *Engine) takeIn(facts []extract.Owned, key string, metadata [][]string, 
 		return
 	}
 	e.mu.Lock()
+	jobs, bytes := len(e.evicted), e.held.evictedBytes
 	t := e.tenantOf(key, metadata, now, tally)
 	for i := range facts {
 		if t.gone { // what the last fact did made room by letting all of it go
@@ -148,17 +150,13 @@ func (e *Engine) takeIn(facts []extract.Owned, key string, metadata [][]string, 
 		e.shrink(now, tally)
 	}
 	e.releaseIdle()
-	backlog := len(e.evicted)
-	waits := backlog+len(e.lost) > 0
+	waits := len(e.evicted)+len(e.lost) > 0
+	jobs, bytes = len(e.evicted)-jobs, e.held.evictedBytes-bytes
 	e.mu.Unlock()
 	if waits {
 		e.awake()
 	}
-	if backlog > backlogLimit {
-		// Whoever brings more than the summarising goroutine can keep up with
-		// takes a share of its work, so that what waits for it stays bounded.
-		e.summariseDue(context.Background(), now)
-	}
+	e.share(jobs, bytes, now)
 }
 
 // awake has the summarising goroutine look at once.
@@ -168,9 +166,6 @@ func (e *Engine) awake() {
 	default:
 	}
 }
-
-// backlogLimit is how many evicted runs may wait to be summarised.
-const backlogLimit = 1000
 
 // fold adds one fact to its run, and what has waited for it.
 func (e *Engine) fold(t *tenant, f *extract.Owned, now time.Time, tally *Tally) {

@@ -235,10 +235,14 @@ func (e *Engine) measureEvent(ev *eventEntry) {
 	if ev.closing {
 		return
 	}
-	n := eventBytes + len(ev.key.Customer) + len(ev.key.Event) + ev.event.Bytes() + len(ev.claims)*claimBytes
+	n := ev.size()
 	e.held.eventBytes += n - ev.bytes
 	ev.tenant.eventBytes += n - ev.bytes
 	ev.bytes = n
+}
+
+func (ev *eventEntry) size() int {
+	return eventBytes + len(ev.key.Customer) + len(ev.key.Event) + ev.event.Bytes() + len(ev.claims)*claimBytes
 }
 
 // What an event takes beside its runs: itself and its places in indexes.
@@ -410,6 +414,7 @@ func (e *Engine) summariseEvents(jobs []eventJob, now time.Time) {
 		case e.log != nil:
 			ev.before = ev.told
 			e.outbox.expect(ev.part)
+			e.weigh(ev)
 			if w := e.rec(); w != nil {
 				w.EventTold(ev.part, jobs[i].told)
 			}

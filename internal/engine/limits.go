@@ -2,6 +2,7 @@ package engine
 
 import (
 	"cmp"
+	"slices"
 	"time"
 
 	"github.com/runrollup/runrollupprocessor/internal/billing"
@@ -10,19 +11,28 @@ import (
 
 // held is how much is held, over all tenants.
 type held struct {
-	open, late                                     int // runs
-	events                                         int
-	openBytes, lateBytes, strayBytes, evictedBytes int // about
-	letGoBytes                                     int // of runs that are kept for the summary that waits
-	eventBytes                                     int
-	tenantBytes                                    int
+	open, late                       int // runs
+	events                           int
+	openBytes, lateBytes, strayBytes int // about
+	evictedBytes                     int // of runs that wait to be summarised as they were let go, or are being
+	letGoBytes                       int // of what is let go and kept for the summary that waits, with a log those as well
+	eventBytes                       int
+	tenantBytes                      int
 }
 
 // bytes is about how much memory is held for runs, without what waits to be
-// sent.
-func (h *held) bytes() int {
+// sent, and without those that wait to be summarised as they were let go: these
+// have a bound of their own, as letting more go would only make them more.
+func (h *held) bytes() int { return h.stateBytes() + h.toldBytes() }
+
+// stateBytes is about what takes in what arrives.
+func (h *held) stateBytes() int {
 	return h.openBytes + h.lateBytes + h.eventBytes + h.strayBytes + h.tenantBytes
 }
+
+// toldBytes is about what is let go, summarised and kept all the same, as the
+// next component has not taken the summary.
+func (h *held) toldBytes() int { return max(0, h.letGoBytes-h.evictedBytes) }
 
 // Limit is one that runs are evicted to stay within.
 type Limit uint8
@@ -58,12 +68,16 @@ func (e *Engine) makeLateRoom(tally *Tally) {
 
 // shrink keeps the memory within its limit, doing the least harmful first
 // (contract, section 8): late windows and the retention of events are cut
-// short, of which no total suffers; then spans that name no run are decided early, if they are most of
-// what is held; then runs are evicted.
+// short, of which no total suffers, and of what is let go and waits to be taken
+// the summary alone is kept, which then does not survive a kill; then spans that
+// name no run are decided early, if they are most of what is held; then runs are
+// evicted.
 func (e *Engine) shrink(now time.Time, tally *Tally) {
 	for e.held.bytes() > e.config.heldBytes() {
 		switch {
+		case e.held.toldBytes() > e.held.lateBytes+e.held.eventBytes && e.unsecure():
 		case e.shorten(now, tally):
+		case e.unsecure():
 		case e.held.strayBytes > e.held.openBytes:
 			e.decide(e.strays.byQuiet.Front().Value.(*strayTrace), now, tally)
 			tally.DecidedEarly++
@@ -96,13 +110,13 @@ func (e *Engine) shorten(now time.Time, tally *Tally) bool {
 // yield makes room for summaries that wait for the next component, as far as
 // late windows give it: a summary that is given up is lost, and they are not.
 func (e *Engine) yield(unsent int, now time.Time, tally *Tally) {
-	for e.held.bytes()+unsent > e.config.Memory && e.shorten(now, tally) {
+	for e.held.stateBytes()+unsent > e.config.Memory && e.shorten(now, tally) {
 	}
 }
 
 // room is how many bytes summaries may take that wait.
 func (e *Engine) room() int {
-	firm := e.held.bytes() + e.held.evictedBytes + e.held.letGoBytes - e.held.lateBytes - e.held.eventBytes
+	firm := e.held.bytes() + e.held.evictedBytes - e.held.lateBytes - e.held.eventBytes
 	return max(e.config.Memory-e.config.heldBytes(), e.config.Memory-firm)
 }
 
@@ -124,8 +138,7 @@ func (e *Engine) tellEarly(en *entry, by Limit, tally *Tally) {
 	}
 	e.doubt(en, e.strayCaveat(en))
 	j.caveats |= en.caveats
-	e.held.evictedBytes += en.bytes
-	e.evicted = append(e.evicted, j)
+	e.putEvicted(j)
 	tally.Evicted[by]++
 }
 
@@ -155,8 +168,7 @@ func (e *Engine) cutShort(en *entry, tally *Tally) {
 	if c := e.strayCaveat(en); c&^en.caveats != 0 {
 		e.doubt(en, c)
 		en.busy++
-		e.evicted = append(e.evicted, e.jobOf(en, cmp.Or(en.heldAs, en.toldAs)))
-		e.held.evictedBytes += en.bytes
+		e.putEvicted(e.jobOf(en, cmp.Or(en.heldAs, en.toldAs)))
 	}
 	e.missed(en)
 	e.end(en, en.toldAs)
@@ -164,19 +176,120 @@ func (e *Engine) cutShort(en *entry, tally *Tally) {
 	tally.CutShort++
 }
 
-// takeEvicted gives the runs that wait to be summarised as they were let go.
+// putEvicted has a run wait to be summarised as it is let go.
+func (e *Engine) putEvicted(j job) {
+	j.bytes = j.entry.bytes
+	e.held.evictedBytes += j.bytes
+	e.evicted = append(e.evicted, j)
+}
+
+// takeEvicted gives the runs that wait to be summarised as they were let go. They
+// count as evicted until they are.
 func (e *Engine) takeEvicted() []job {
 	jobs := e.evicted
-	e.evicted, e.held.evictedBytes = nil, 0
+	e.evicted = nil
 	return jobs
+}
+
+// A piece is what of the evicted runs is summarised at once, so that whoever
+// else has a share to do gets to it.
+const (
+	pieceJobs    = 200
+	pieceOfBytes = 1 << 20
+)
+
+// takePiece gives those that have waited for longest, at most limit.
+func (e *Engine) takePiece(limit int) []job {
+	n, bytes := 0, 0
+	for n < min(limit, pieceJobs, len(e.evicted)) && bytes < pieceOfBytes {
+		bytes += e.evicted[n].bytes
+		n++
+	}
+	jobs := slices.Clone(e.evicted[:n])
+	clear(e.evicted[:n])
+	if e.evicted = e.evicted[n:]; len(e.evicted) == 0 {
+		e.evicted = nil
+	}
+	return jobs
+}
+
+// summarisePiece summarises evicted runs, at most limit, and says how many and of
+// how many bytes.
+func (e *Engine) summarisePiece(limit int, now time.Time) (n, bytes int) {
+	e.summarising.Lock()
+	defer e.summarising.Unlock()
+	e.mu.Lock()
+	jobs := e.takePiece(limit)
+	e.outbox.allow(e.room())
+	e.mu.Unlock()
+	if len(jobs) == 0 {
+		return 0, 0
+	}
+	for i := range jobs {
+		bytes += jobs[i].bytes
+	}
+	e.summarise(jobs, now)
+	e.outbox.ring()
+	return len(jobs), bytes
+}
+
+// backlogLimit is how many evicted runs may wait to be summarised.
+const backlogLimit = 1000
+
+// isBacklogged reports whether more evicted runs wait than may: in number, or by
+// an eighth of the memory. The caller holds e.mu.
+func (e *Engine) isBacklogged() bool {
+	return len(e.evicted) > backlogLimit || len(e.evicted) > 0 && e.held.evictedBytes > e.config.Memory/8
+}
+
+// share has whoever evicted more than the summarising goroutine can keep up with
+// take a share of its work, so that what waits for it stays bounded: as many as
+// it evicted itself, or until no more wait than may. Its deadline is not looked
+// at, else those of short patience would leave all of it to others.
+func (e *Engine) share(jobs, bytes int, now time.Time) {
+	for jobs > 0 || bytes > 0 {
+		e.mu.Lock()
+		enough := !e.isBacklogged()
+		e.mu.Unlock()
+		if enough {
+			return
+		}
+		n, size := e.summarisePiece(max(jobs, 1), now)
+		if n == 0 {
+			return
+		}
+		jobs -= n
+		bytes -= size
+	}
+}
+
+// unsecure has what is let go and told forgotten, until a sixteenth less is held
+// than may be; the summary alone is kept, until the next component takes it or
+// the process is killed. It reports whether there was any.
+func (e *Engine) unsecure() bool {
+	if e.held.toldBytes() == 0 || e.noneTold {
+		return false
+	}
+	found := false
+	target := e.config.heldBytes() - e.config.heldBytes()/16
+	for part, g := range e.letGo {
+		if e.held.bytes() <= target {
+			break
+		}
+		if g.bytes() == 0 || !g.isTold() {
+			continue
+		}
+		found = true
+		e.forgetLetGo(part)
+		e.log.unsecured++
+	}
+	e.noneTold = !found
+	return found
 }
 
 // measure brings what is known of a run's size up to date.
 func (e *Engine) measure(en *entry) {
-	n := entryBytes + len(en.id) + en.run.Bytes() + (len(en.traces)+len(en.refused))*traceBytes
-	if en.told != nil {
-		n += en.told.Bytes()
-	}
+	n := sizeOf(en)
 	d := n - en.bytes
 	if d == 0 {
 		return
@@ -189,6 +302,15 @@ func (e *Engine) measure(en *entry) {
 		en.tenant.openBytes += d
 		e.held.openBytes += d
 	}
+}
+
+// sizeOf is about what a run takes.
+func sizeOf(en *entry) int {
+	n := entryBytes + len(en.id) + en.run.Bytes() + (len(en.traces)+len(en.refused))*traceBytes
+	if en.told != nil {
+		n += en.told.Bytes()
+	}
+	return n
 }
 
 // What the indexes take for a run, and for each further trace of one: places

@@ -306,7 +306,8 @@ func TestUnsentSummariesAreBounded(t *testing.T) {
 }
 
 // TestBacklogOfEvictionsIsWorkedOff: a batch that evicts more than the
-// summarising goroutine has taken is worked off by whoever brought it.
+// summarising goroutine has taken has a share of it to do, until no more wait than
+// may; not all of it.
 func TestBacklogOfEvictionsIsWorkedOff(t *testing.T) {
 	config := testConfig(t)
 	config.OpenRuns = 1
@@ -314,14 +315,118 @@ func TestBacklogOfEvictionsIsWorkedOff(t *testing.T) {
 		s := &sink{}
 		e := New(config, s.emit, s.tell) // not started: nobody else takes anything
 		td := ptrace.NewTraces()
-		for i := range backlogLimit + 10 {
+		for i := range 3 * backlogLimit {
 			spanOf(fmt.Sprint("run-", i), 2).ResourceSpans().MoveAndAppendTo(td.ResourceSpans())
 		}
 		e.observeNow(td)
 		g := e.Gauges()
-		assert.Zero(t, g.EvictedWaiting)
-		assert.Equal(t, backlogLimit+9, g.Pending)
+		assert.LessOrEqual(t, g.EvictedWaiting, backlogLimit)
+		assert.Greater(t, g.EvictedWaiting, backlogLimit-pieceJobs)
+		assert.Equal(t, 3*backlogLimit-1, g.EvictedWaiting+g.Pending)
+		e.observeNow(spanOf("one more", 2))
+		assert.Equal(t, g.EvictedWaiting+1, e.Gauges().EvictedWaiting, "there is room for it")
 		require.NoError(t, e.Shutdown(t.Context()))
-		assert.Len(t, s.take(), backlogLimit+10)
+		assert.Len(t, s.take(), 3*backlogLimit+1)
 	})
+}
+
+// long is a run of n spans without a root, in a trace of its own.
+func long(number, n int) ptrace.Traces {
+	td := ptrace.NewTraces()
+	spans := td.ResourceSpans().AppendEmpty().ScopeSpans().AppendEmpty().Spans()
+	for k := range n {
+		span := spans.AppendEmpty()
+		spanOf(fmt.Sprint("run-", number), 1).ResourceSpans().At(0).ScopeSpans().At(0).Spans().At(0).CopyTo(span)
+		span.SetSpanID(pcommon.SpanID{byte(k), byte(k >> 8), 7})
+		span.SetParentSpanID(pcommon.SpanID{1})
+		span.SetTraceID(pcommon.TraceID{byte(number), byte(number >> 8), 7})
+		if k == 0 {
+			span.SetParentSpanID(pcommon.SpanID{})
+		}
+	}
+	return td
+}
+
+// TestMemoryCountsWhatWaitsToBeTaken: with a log a run is kept until its summary
+// is taken. Where that takes too much, the summary alone is kept, and comes.
+func TestMemoryCountsWhatWaitsToBeTaken(t *testing.T) {
+	config := testConfig(t)
+	config.Memory, config.SpansPerRun = 4<<20, 100_000
+	synctest.Test(t, func(t *testing.T) {
+		s := &sink{}
+		p := startOn(t, newDisk(), config, s, false)
+		s.answer(errors.New("down"))
+		const runs = 150
+		for i := range runs {
+			_, err := p.Accept(t.Context(), long(i, 500), nil, time.Now())
+			require.NoError(t, err)
+			if i%10 == 9 {
+				after(20 * time.Second)
+			}
+			require.LessOrEqual(t, p.Gauges().Bytes, config.Memory)
+			p.mu.Lock()
+			kept := 0
+			for _, g := range p.letGo {
+				kept += g.bytes()
+				require.GreaterOrEqual(t, g.bytes(), g.run.run.Bytes())
+			}
+			assert.Equal(t, kept, p.held.letGoBytes)
+			p.mu.Unlock()
+		}
+		require.Positive(t, p.LogStats().Unsecured)
+		require.Zero(t, p.Gauges().Rejected)
+		d := p.kill() // those that are still kept are told again
+		s.answer(nil)
+		p = startOn(t, d, config, s, false)
+		after(time.Hour)
+		for _, summary := range s.take() {
+			assert.Equal(t, 500, summary.SpanCount)
+		}
+		p.mu.Lock()
+		assert.Equal(t, held{}, p.held)
+		p.mu.Unlock()
+		p.kill()
+	})
+}
+
+// TestUnsecuredSummaryIsSent, as any other.
+func TestUnsecuredSummaryIsSent(t *testing.T) {
+	config := testConfig(t)
+	config.Memory, config.SpansPerRun = 4<<20, 100_000
+	synctest.Test(t, func(t *testing.T) {
+		s := &sink{}
+		p := startOn(t, newDisk(), config, s, false)
+		s.answer(errors.New("down"))
+		for i := range 100 {
+			_, err := p.Accept(t.Context(), long(i, 500), nil, time.Now())
+			require.NoError(t, err)
+		}
+		after(20 * time.Second)
+		require.Positive(t, p.LogStats().Unsecured)
+		s.answer(nil)
+		after(time.Hour)
+		assert.Len(t, newestRuns(s.take()), 100)
+		p.mu.Lock()
+		assert.Equal(t, held{}, p.held)
+		p.mu.Unlock()
+		p.kill()
+	})
+}
+
+// TestBacklogIsBoundedByBytes, whoever summarises: each request does as much as
+// it has others let go, and no more.
+func TestBacklogIsBoundedByBytes(t *testing.T) {
+	config := testConfig(t)
+	config.Memory, config.SpansPerRun = 4<<20, 100_000
+	s := &sink{}
+	e := New(config, s.emit, s.tell) // nobody else summarises
+	most := 0
+	for i := range 100 {
+		e.observeNow(long(i, 500))
+		most = max(most, e.Gauges().Bytes)
+	}
+	assert.LessOrEqual(t, most, config.Memory)
+	require.NoError(t, e.Shutdown(t.Context()))
+	assert.Len(t, s.take(), 100)
+	assert.Equal(t, 0, e.held.evictedBytes)
 }

@@ -29,6 +29,8 @@ type log struct {
 	on      bool   // records are added
 	taken   uint64 // entries taken out of records so far
 
+	unsecured int64 // summaries that wait and would not be made again after a kill
+
 	mu      sync.Mutex    // guards everything declared below; taken after Engine.mu
 	written uint64        // of taken, those that survive the process
 	failing error         // why nothing is written
@@ -41,6 +43,7 @@ type LogStats struct {
 	Writes, Errors, Replayed, Skipped int64
 	Bytes                             int64 // of the snapshot and of the journal after it
 	Failing                           bool
+	Unsecured                         int64 // summaries that waited and would not have been made again after a kill
 }
 
 // ErrStorage says that spans are refused as the storage fails. The sender may
@@ -250,6 +253,7 @@ func (e *Engine) end(en *entry, completion run.Completion) {
 	en.letGoAs = cmp.Or(completion, run.Evicted)
 	e.letGo[en.part] = letGo{run: en}
 	e.held.letGoBytes += en.bytes
+	e.noneTold = e.noneTold && en.busy > 0
 	if w != nil {
 		w.LetGo(en.part, en.letGoAs)
 	}
@@ -262,11 +266,23 @@ func (e *Engine) endEvent(ev *eventEntry) {
 	}
 	if ev.changed || ev.busy > 0 || e.outbox.waits(ev.part) {
 		e.letGo[ev.part] = letGo{event: ev}
+		e.weigh(ev)
 		return
 	}
 	if w := e.rec(); w != nil {
 		w.EventDrop(ev.part)
 	}
+}
+
+// weigh counts an event that is let go, once there is nothing more to tell of it:
+// until then it could not be forgotten.
+func (e *Engine) weigh(ev *eventEntry) {
+	if _, kept := e.letGo[ev.part]; !kept || ev.changed || ev.bytes > 0 {
+		return
+	}
+	ev.bytes = ev.size()
+	e.held.letGoBytes += ev.bytes
+	e.noneTold = false
 }
 
 // taken notes that the next component has taken, or refused for good, every
@@ -291,10 +307,14 @@ func (e *Engine) settle(part uint64) {
 	case g.run != nil && g.run.busy > 0, g.event != nil && (g.event.busy > 0 || g.event.changed):
 		return
 	}
+	e.forgetLetGo(part)
+}
+
+// forgetLetGo forgets a part that is not held any more.
+func (e *Engine) forgetLetGo(part uint64) {
+	g := e.letGo[part]
 	delete(e.letGo, part)
-	if g.run != nil {
-		e.held.letGoBytes -= g.run.bytes
-	}
+	e.held.letGoBytes -= g.bytes()
 	w := e.rec()
 	switch {
 	case w == nil:
@@ -305,12 +325,33 @@ func (e *Engine) settle(part uint64) {
 	}
 }
 
+// bytes is what counts in held.letGoBytes.
+func (g letGo) bytes() int {
+	if g.run != nil {
+		return g.run.bytes
+	}
+	return g.event.bytes
+}
+
+// isTold reports whether all that there is to tell of a part has been told.
+func (g letGo) isTold() bool {
+	if g.run != nil {
+		return g.run.busy == 0 && !g.run.unsure && g.run.told != nil
+	}
+	return g.event.busy == 0 && !g.event.unsure && !g.event.changed
+}
+
 // LogStats is what the log has done; zero without storage.
 func (e *Engine) LogStats() LogStats {
 	if e.log == nil {
 		return LogStats{}
 	}
+	e.mu.Lock()
+	unsecured := e.log.unsecured
+	e.mu.Unlock()
 	e.log.mu.Lock()
 	defer e.log.mu.Unlock()
-	return e.log.stats
+	s := e.log.stats
+	s.Unsecured = unsecured
+	return s
 }

@@ -14,7 +14,7 @@ type Gauges struct {
 	Waiting        int // spans that name no run
 	Tenants        int
 	Events         int
-	Bytes          int // about, of all of it
+	Bytes          int // about, of all of it, with what is kept for summaries that wait
 	Pending        int // summaries that the next component has not taken
 	Rejected       int64
 	EvictedWaiting int // runs that were let go, and wait to be summarised

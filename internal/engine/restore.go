@@ -293,6 +293,8 @@ func (r *restorer) finish() []letGo {
 			continue
 		case en.letGoAs != "":
 			e.letGo[en.part] = letGo{run: en}
+			en.bytes = sizeOf(en)
+			e.held.letGoBytes += en.bytes
 			continue
 		}
 		en.touched, en.revisitAt = r.now, r.now.Add(e.config.MaxDuration)

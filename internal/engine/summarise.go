@@ -17,6 +17,7 @@ type job struct {
 	completion run.Completion
 	caveats    billing.Caveats
 	began      time.Time
+	bytes      int          // of an evicted run
 	again      bool         // told once more, as it was
 	told       *run.Told    // of the summary, once it is made; nil where that says nothing new
 	member     event.Member // what its event keeps of the summary
@@ -33,6 +34,16 @@ func (e *Engine) jobOf(en *entry, completion run.Completion) job {
 
 // summariseDue makes the summaries that are due by now.
 func (e *Engine) summariseDue(ctx context.Context, now time.Time) {
+	e.mu.Lock()
+	evicted := len(e.evicted)
+	e.mu.Unlock()
+	for evicted > 0 { // not more than those: what is due is not to wait for ever
+		n, _ := e.summarisePiece(evicted, now)
+		if n == 0 {
+			break
+		}
+		evicted -= n
+	}
 	e.summarising.Lock()
 	defer e.summarising.Unlock()
 	// The runs first: their events go by their summaries.
@@ -208,11 +219,13 @@ func (e *Engine) remember(jobs []job, now time.Time) {
 	unsent := e.outbox.size()
 	e.mu.Lock()
 	defer e.mu.Unlock()
+	e.noneTold = false
 	e.yield(unsent, now, &e.aside)
 	for i := range jobs {
 		j := &jobs[i]
 		j.entry.busy--
 		j.entry.unsure = false
+		e.held.evictedBytes -= j.bytes
 		if j.again {
 			e.outbox.expect(j.entry.part)
 			continue

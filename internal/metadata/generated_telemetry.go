@@ -25,54 +25,55 @@ func Tracer(settings component.TelemetrySettings) trace.Tracer {
 // TelemetryBuilder provides an interface for components to report telemetry
 // as defined in metadata and user config.
 type TelemetryBuilder struct {
-	meter                                    metric.Meter
-	mu                                       sync.Mutex
-	registrations                            []metric.Registration
-	ProcessorRunRollupEventOutcomes          metric.Int64Counter
-	ProcessorRunRollupEventSummaries         metric.Int64Counter
-	ProcessorRunRollupEvents                 metric.Int64ObservableGauge
-	ProcessorRunRollupEventsClosedEarly      metric.Int64Counter
-	ProcessorRunRollupEventsLimit            metric.Int64ObservableGauge
-	ProcessorRunRollupEvictions              metric.Int64Counter
-	ProcessorRunRollupFoldDuration           metric.Float64Histogram
-	ProcessorRunRollupIdentityConflicts      metric.Int64Counter
-	ProcessorRunRollupInvalidInput           metric.Int64Counter
-	ProcessorRunRollupLateRuns               metric.Int64ObservableGauge
-	ProcessorRunRollupLateRunsLimit          metric.Int64ObservableGauge
-	ProcessorRunRollupLateWindowsCutShort    metric.Int64Counter
-	ProcessorRunRollupOpenRuns               metric.Int64ObservableGauge
-	ProcessorRunRollupOpenRunsLimit          metric.Int64ObservableGauge
-	ProcessorRunRollupOutcomeConflicts       metric.Int64Counter
-	ProcessorRunRollupRateCardAge            metric.Int64ObservableGauge
-	ProcessorRunRollupRateCardReloadErrors   metric.Int64ObservableCounter
-	ProcessorRunRollupRateCardReloads        metric.Int64ObservableCounter
-	ProcessorRunRollupSpansConflicting       metric.Int64Counter
-	ProcessorRunRollupSpansDuplicate         metric.Int64Counter
-	ProcessorRunRollupSpansFolded            metric.Int64Counter
-	ProcessorRunRollupSpansInherited         metric.Int64Counter
-	ProcessorRunRollupSpansLate              metric.Int64Counter
-	ProcessorRunRollupSpansOverLimit         metric.Int64Counter
-	ProcessorRunRollupSpansUnattributed      metric.Int64Counter
-	ProcessorRunRollupSpansWaiting           metric.Int64ObservableGauge
-	ProcessorRunRollupSpansWaitingLimit      metric.Int64ObservableGauge
-	ProcessorRunRollupSpansWithoutRun        metric.Int64Counter
-	ProcessorRunRollupStateBytes             metric.Int64ObservableGauge
-	ProcessorRunRollupStateBytesLimit        metric.Int64ObservableGauge
-	ProcessorRunRollupStorageBytes           metric.Int64ObservableGauge
-	ProcessorRunRollupStorageErrors          metric.Int64ObservableCounter
-	ProcessorRunRollupStorageReplayedEntries metric.Int64ObservableCounter
-	ProcessorRunRollupStorageSkippedEntries  metric.Int64ObservableCounter
-	ProcessorRunRollupStorageWrites          metric.Int64ObservableCounter
-	ProcessorRunRollupSummaries              metric.Int64Counter
-	ProcessorRunRollupSummariesPending       metric.Int64ObservableGauge
-	ProcessorRunRollupSummariesRejected      metric.Int64ObservableCounter
-	ProcessorRunRollupSummariesSeen          metric.Int64Counter
-	ProcessorRunRollupTenants                metric.Int64ObservableGauge
-	ProcessorRunRollupTenantsLimit           metric.Int64ObservableGauge
-	ProcessorRunRollupTracesDecidedEarly     metric.Int64Counter
-	ProcessorRunRollupUnattributedCalls      metric.Int64Counter
-	ProcessorRunRollupUnattributedCost       metric.Float64Counter
-	ProcessorRunRollupUnpricedCalls          metric.Int64Counter
+	meter                                       metric.Meter
+	mu                                          sync.Mutex
+	registrations                               []metric.Registration
+	ProcessorRunRollupEventOutcomes             metric.Int64Counter
+	ProcessorRunRollupEventSummaries            metric.Int64Counter
+	ProcessorRunRollupEvents                    metric.Int64ObservableGauge
+	ProcessorRunRollupEventsClosedEarly         metric.Int64Counter
+	ProcessorRunRollupEventsLimit               metric.Int64ObservableGauge
+	ProcessorRunRollupEvictions                 metric.Int64Counter
+	ProcessorRunRollupFoldDuration              metric.Float64Histogram
+	ProcessorRunRollupIdentityConflicts         metric.Int64Counter
+	ProcessorRunRollupInvalidInput              metric.Int64Counter
+	ProcessorRunRollupLateRuns                  metric.Int64ObservableGauge
+	ProcessorRunRollupLateRunsLimit             metric.Int64ObservableGauge
+	ProcessorRunRollupLateWindowsCutShort       metric.Int64Counter
+	ProcessorRunRollupOpenRuns                  metric.Int64ObservableGauge
+	ProcessorRunRollupOpenRunsLimit             metric.Int64ObservableGauge
+	ProcessorRunRollupOutcomeConflicts          metric.Int64Counter
+	ProcessorRunRollupRateCardAge               metric.Int64ObservableGauge
+	ProcessorRunRollupRateCardReloadErrors      metric.Int64ObservableCounter
+	ProcessorRunRollupRateCardReloads           metric.Int64ObservableCounter
+	ProcessorRunRollupSpansConflicting          metric.Int64Counter
+	ProcessorRunRollupSpansDuplicate            metric.Int64Counter
+	ProcessorRunRollupSpansFolded               metric.Int64Counter
+	ProcessorRunRollupSpansInherited            metric.Int64Counter
+	ProcessorRunRollupSpansLate                 metric.Int64Counter
+	ProcessorRunRollupSpansOverLimit            metric.Int64Counter
+	ProcessorRunRollupSpansUnattributed         metric.Int64Counter
+	ProcessorRunRollupSpansWaiting              metric.Int64ObservableGauge
+	ProcessorRunRollupSpansWaitingLimit         metric.Int64ObservableGauge
+	ProcessorRunRollupSpansWithoutRun           metric.Int64Counter
+	ProcessorRunRollupStateBytes                metric.Int64ObservableGauge
+	ProcessorRunRollupStateBytesLimit           metric.Int64ObservableGauge
+	ProcessorRunRollupStorageBytes              metric.Int64ObservableGauge
+	ProcessorRunRollupStorageErrors             metric.Int64ObservableCounter
+	ProcessorRunRollupStorageReplayedEntries    metric.Int64ObservableCounter
+	ProcessorRunRollupStorageSkippedEntries     metric.Int64ObservableCounter
+	ProcessorRunRollupStorageUnsecuredSummaries metric.Int64ObservableCounter
+	ProcessorRunRollupStorageWrites             metric.Int64ObservableCounter
+	ProcessorRunRollupSummaries                 metric.Int64Counter
+	ProcessorRunRollupSummariesPending          metric.Int64ObservableGauge
+	ProcessorRunRollupSummariesRejected         metric.Int64ObservableCounter
+	ProcessorRunRollupSummariesSeen             metric.Int64Counter
+	ProcessorRunRollupTenants                   metric.Int64ObservableGauge
+	ProcessorRunRollupTenantsLimit              metric.Int64ObservableGauge
+	ProcessorRunRollupTracesDecidedEarly        metric.Int64Counter
+	ProcessorRunRollupUnattributedCalls         metric.Int64Counter
+	ProcessorRunRollupUnattributedCost          metric.Float64Counter
+	ProcessorRunRollupUnpricedCalls             metric.Int64Counter
 }
 
 // TelemetryBuilderOption applies changes to default builder.
@@ -332,6 +333,21 @@ func (builder *TelemetryBuilder) RegisterProcessorRunRollupStorageSkippedEntries
 		cb(ctx, &observerInt64{inst: builder.ProcessorRunRollupStorageSkippedEntries, obs: o})
 		return nil
 	}, builder.ProcessorRunRollupStorageSkippedEntries)
+	if err != nil {
+		return err
+	}
+	builder.mu.Lock()
+	defer builder.mu.Unlock()
+	builder.registrations = append(builder.registrations, reg)
+	return nil
+}
+
+// RegisterProcessorRunRollupStorageUnsecuredSummariesCallback sets callback for observable ProcessorRunRollupStorageUnsecuredSummaries metric.
+func (builder *TelemetryBuilder) RegisterProcessorRunRollupStorageUnsecuredSummariesCallback(cb metric.Int64Callback) error {
+	reg, err := builder.meter.RegisterCallback(func(ctx context.Context, o metric.Observer) error {
+		cb(ctx, &observerInt64{inst: builder.ProcessorRunRollupStorageUnsecuredSummaries, obs: o})
+		return nil
+	}, builder.ProcessorRunRollupStorageUnsecuredSummaries)
 	if err != nil {
 		return err
 	}
@@ -647,6 +663,12 @@ func NewTelemetryBuilder(settings component.TelemetrySettings, options ...Teleme
 		"otelcol_processor_run_rollup_storage_skipped_entries",
 		metric.WithDescription("Entries of the journal that could not be read at the start, and are kept aside. [Alpha]"),
 		metric.WithUnit("{entry}"),
+	)
+	errs = errors.Join(errs, err)
+	builder.ProcessorRunRollupStorageUnsecuredSummaries, err = builder.meter.Int64ObservableCounter(
+		"otelcol_processor_run_rollup_storage_unsecured_summaries",
+		metric.WithDescription("Summaries that the next component has not taken and that would not be made again after a kill, as there was no memory left to keep what they are of. [Alpha]"),
+		metric.WithUnit("{summary}"),
 	)
 	errs = errors.Join(errs, err)
 	builder.ProcessorRunRollupStorageWrites, err = builder.meter.Int64ObservableCounter(
