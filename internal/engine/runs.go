@@ -24,8 +24,9 @@ type entry struct {
 	caveats   billing.Caveats // of the run, that its own spans do not tell
 	hasCalls  bool            // a span of it has a record
 	isLate    bool            // summarised, held for its late window
-	heldAs    run.Completion  // as what it was summarised when it was last held so
 	rootSeen  bool
+	awaited   bool      // something of it has not been summarised
+	customers bool      // spans name several
 	bytes     int       // about, as last measured
 	began     time.Time // arrival of the first span
 	touched   time.Time // arrival of the last change
@@ -33,10 +34,9 @@ type entry struct {
 	timer     timer
 	element   *list.Element
 
-	eventKey  event.Key   // its event, the first that a span named, and its customer as far as that is clear
-	customers bool        // spans name several
-	awaited   bool        // something of it has not been summarised
-	event     *eventEntry // the event that its last summary was put into
+	eventKey event.Key      // its event, the first that a span named, and its customer as far as that is clear
+	event    *eventEntry    // the event that its last summary was put into
+	heldAs   run.Completion // as what it was summarised when it was last held as summarised
 
 	// told is of the last summary. It changes under both Engine.summarising and
 	// Engine.mu, so that either is enough to read it.
