@@ -444,7 +444,7 @@ func (e *Engine) claimsOf(t *tenant, facts []run.Fact, now time.Time, tally *Tal
 		return facts
 	}
 	return slices.DeleteFunc(facts, func(f run.Fact) bool {
-		c := alone(&f)
+		c := alone(&f, now)
 		if c == nil {
 			return false
 		}
@@ -457,8 +457,9 @@ func (e *Engine) claimsOf(t *tenant, facts []run.Fact, now time.Time, tally *Tal
 // alone gives what a span of no run says of the outcome of its event; nil
 // where it says nothing. Outside a run nothing writes over a status that was
 // stated, so an attribute counts as much as an event: as said when the span
-// ended.
-func alone(f *run.Fact) *outcome.Claim {
+// ended, or now where its times are absurd: they would outlast all that is said
+// later.
+func alone(f *run.Fact, now time.Time) *outcome.Claim {
 	if f.Identity[run.Event] == "" || f.Detail == nil || f.Detail.Claim == nil {
 		return nil
 	}
@@ -466,6 +467,9 @@ func alone(f *run.Fact) *outcome.Claim {
 	if len(c.Emissions) == 0 && (c.Attributes.Status != "" || c.Attributes.ValueType != "" || c.Attributes.Amount.OK) {
 		said := c.Attributes
 		said.Time = max(f.End, 1)
+		if f.Flags&run.NoTimes != 0 {
+			said.Time = now.UnixNano()
+		}
 		c.Emissions = []outcome.Statement{said}
 	}
 	if len(c.Emissions) == 0 {

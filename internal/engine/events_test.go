@@ -371,3 +371,32 @@ func TestCustomers(t *testing.T) {
 	c.remove(key(""))
 	assert.Empty(t, c)
 }
+
+// TestAbsurdTimeDoesNotHoldForEver: an outcome that came alone with a time of the
+// far future gives way to one that is said later.
+func TestAbsurdTimeDoesNotHoldForEver(t *testing.T) {
+	inBubble(t, withEvents, func(t *testing.T, e *Engine, s *sink) {
+		e.observeNow(attemptOf("e", "a", "success"))
+		td := review("e", "failed")
+		one(td).SetEndTimestamp(pcommon.NewTimestampFromTime(time.Now().AddDate(60, 0, 0)))
+		e.observeNow(td)
+		after(2 * time.Minute)
+		got := s.takeEvents()
+		assert.Equal(t, outcome.Failed, got[len(got)-1].Outcome.Status)
+		td = review("e", "partial")
+		one(td).SetSpanID(pcommon.SpanID{10})
+		one(td).SetStartTimestamp(pcommon.NewTimestampFromTime(time.Now()))
+		one(td).SetEndTimestamp(pcommon.NewTimestampFromTime(time.Now()))
+		e.observeNow(td)
+		after(2 * time.Minute)
+		got = s.takeEvents()
+		require.Len(t, got, 1)
+		assert.Equal(t, outcome.Partial, got[0].Outcome.Status)
+		assert.Less(t, got[0].Outcome.Time, time.Now().UnixNano())
+	})
+}
+
+// one is the span of a batch of one.
+func one(td ptrace.Traces) ptrace.Span {
+	return td.ResourceSpans().At(0).ScopeSpans().At(0).Spans().At(0)
+}
