@@ -31,17 +31,20 @@ func (t *tenant) enter(en *entry, trace [16]byte) (runs []*entry, isCrowded bool
 		return runs, false
 	}
 	if len(runs) == runsPerTrace {
-		if slices.Contains(en.refused, trace) {
+		if _, known := en.refused[trace]; known {
 			return runs, false
 		}
-		en.refused = append(en.refused, trace)
+		if en.refused == nil {
+			en.refused = map[[16]byte]struct{}{}
+		}
+		en.refused[trace] = struct{}{}
 		t.crowded[trace]++
 		return runs, true
 	}
 	if len(t.crowded) > 0 { // most of the time none is
 		_, isCrowded = t.crowded[trace]
-		if at := slices.Index(en.refused, trace); at >= 0 {
-			en.refused = slices.Delete(en.refused, at, at+1)
+		if _, known := en.refused[trace]; known {
+			delete(en.refused, trace)
 			t.crowded[trace]--
 		}
 	}
@@ -58,7 +61,7 @@ func (t *tenant) enter(en *entry, trace [16]byte) (runs []*entry, isCrowded bool
 // leave undoes enter for all traces of a run. A trace is crowded for as long as
 // a run is held that was there when it was.
 func (t *tenant) leave(en *entry) {
-	for _, trace := range en.refused {
+	for trace := range en.refused {
 		t.crowded[trace]--
 		t.clear(trace)
 	}

@@ -17,13 +17,13 @@ type entry struct {
 	id        string
 	part      uint64
 	run       run.Run
-	traces    [][16]byte      // those it is entered under in tenant.traces
-	oneTrace  [1][16]byte     // room for the first of them: most runs have one
-	refused   [][16]byte      // those that it has spans in and, as they are crowded, is not entered under
-	itself    [1]*entry       // what stands in tenant.traces for a trace of this run alone
-	caveats   billing.Caveats // of the run, that its own spans do not tell
-	hasCalls  bool            // a span of it has a record
-	isLate    bool            // summarised, held for its late window
+	traces    [][16]byte            // those it is entered under in tenant.traces
+	oneTrace  [1][16]byte           // room for the first of them: most runs have one
+	refused   map[[16]byte]struct{} // those that it has spans in and, as they are crowded, is not entered under
+	itself    [1]*entry             // what stands in tenant.traces for a trace of this run alone
+	caveats   billing.Caveats       // of the run, that its own spans do not tell
+	hasCalls  bool                  // a span of it has a record
+	isLate    bool                  // summarised, held for its late window
 	rootSeen  bool
 	awaited   bool      // something of it has not been summarised
 	customers bool      // spans name several

@@ -373,11 +373,14 @@ func (en *entry) straysBeside() iter.Seq[*strayTrace] {
 		if len(en.tenant.strays) == 0 {
 			return
 		}
-		for _, list := range [...][][16]byte{en.traces, en.refused} {
-			for _, trace := range list {
-				if t := en.tenant.strays[trace]; t != nil && !yield(t) {
-					return
-				}
+		for _, trace := range en.traces {
+			if t := en.tenant.strays[trace]; t != nil && !yield(t) {
+				return
+			}
+		}
+		for trace := range en.refused {
+			if t := en.tenant.strays[trace]; t != nil && !yield(t) {
+				return
 			}
 		}
 	}
