@@ -238,13 +238,14 @@ type letGo struct {
 }
 
 // end notes that a part of a run is not held any more. While a summary of it is
-// being made, or waits to be taken, it is kept, so that it can be made again.
+// being made, waits to be taken, or is still to be made once more after a
+// restart, it is kept, so that it can be made again.
 func (e *Engine) end(en *entry, completion run.Completion) {
 	if e.log == nil {
 		return
 	}
 	w := e.rec()
-	if en.busy == 0 && !e.outbox.waits(en.part) {
+	if en.busy == 0 && !en.unsure && !e.outbox.waits(en.part) {
 		if w != nil {
 			w.Drop(en.part)
 		}
@@ -264,7 +265,7 @@ func (e *Engine) endEvent(ev *eventEntry) {
 	if e.log == nil {
 		return
 	}
-	if ev.changed || ev.busy > 0 || e.outbox.waits(ev.part) {
+	if ev.changed || ev.busy > 0 || ev.unsure || e.outbox.waits(ev.part) {
 		e.letGo[ev.part] = letGo{event: ev}
 		e.weigh(ev)
 		return
@@ -304,7 +305,9 @@ func (e *Engine) settle(part uint64) {
 	switch {
 	case !ok || e.outbox.waits(part):
 		return
-	case g.run != nil && g.run.busy > 0, g.event != nil && (g.event.busy > 0 || g.event.changed):
+	case g.run != nil && (g.run.busy > 0 || g.run.unsure):
+		return
+	case g.event != nil && (g.event.busy > 0 || g.event.changed || g.event.unsure):
 		return
 	}
 	e.forgetLetGo(part)

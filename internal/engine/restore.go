@@ -312,11 +312,12 @@ func (r *restorer) finish() []letGo {
 		r.place(en)
 	}
 	r.placeEvents()
-	e.enforce(r.now)
-	if r.clean {
-		return nil
+	var again []letGo
+	if !r.clean {
+		again = r.again(held) // before the limits let any go: what may not have arrived is kept
 	}
-	return r.again(held)
+	e.enforce(r.now)
+	return again
 }
 
 // seeRoot looks for the root that shows only beside other runs.

@@ -105,6 +105,31 @@ func (p *process) kill() *disk {
 	return left
 }
 
+// accept brings a batch that must be taken.
+func (p *process) accept(t *testing.T, td ptrace.Traces) {
+	_, err := p.Accept(t.Context(), td, nil, time.Now())
+	require.NoError(t, err)
+}
+
+// restart ends a process, as kill -9 does or in good order, and starts the next
+// on its disk. The next component answers with answer from then on.
+func (p *process) restart(t *testing.T, kill bool, config Config, s *sink, answer error) *process {
+	left := p.disk
+	if kill {
+		left = p.kill()
+	} else {
+		_ = p.Shutdown(t.Context()) // what is not taken is told as an error
+	}
+	s.answer(answer)
+	return startOn(t, left, config, s, false)
+}
+
+// onSpan changes the one span of a batch.
+func onSpan(td ptrace.Traces, change func(ptrace.Span)) ptrace.Traces {
+	change(td.ResourceSpans().At(0).ScopeSpans().At(0).Spans().At(0))
+	return td
+}
+
 // newestRuns keeps the highest revision of each part.
 func newestRuns(list []run.Summary) map[string]map[uint64]run.Summary {
 	newest := map[string]map[uint64]run.Summary{}
@@ -436,4 +461,53 @@ func TestToldAgainIsNotAbsorbed(t *testing.T) {
 		assert.Equal(t, int64(last.Cost.Total), sum)
 		p.kill()
 	})
+}
+
+// TestNothingIsLostWhileTheNextComponentIsDownAfterARestart: what waits to be
+// told again outlives the late window, the retention and the limits.
+func TestNothingIsLostWhileTheNextComponentIsDownAfterARestart(t *testing.T) {
+	const runs = 1000
+	for name, c := range map[string]struct {
+		kill     bool
+		lateRuns int
+		answer   error
+	}{
+		"killed": {true, runs, errors.New("down")}, "ended": {false, runs, errors.New("down")}, "killed, with room for fewer": {true, 10, nil},
+	} {
+		t.Run(name, func(t *testing.T) {
+			config := testConfig(t)
+			config.OpenRuns, config.LateRuns = runs, runs
+			withEvents(&config)
+			synctest.Test(t, func(t *testing.T) {
+				s := &sink{}
+				p := startOn(t, newDisk(), config, s, false)
+				s.answer(errors.New("down"))
+				for i := range runs {
+					p.accept(t, onSpan(attemptOf(fmt.Sprintf("e%04d", i), fmt.Sprintf("r%04d", i), "success"), func(span ptrace.Span) {
+						span.SetTraceID([16]byte{7, byte(i), byte(i >> 8)})
+					}))
+				}
+				after(2 * time.Minute)
+				config.LateRuns = c.lateRuns
+				p = p.restart(t, c.kill, config, s, c.answer)
+				after(3 * time.Hour)
+				s.answer(nil)
+				after(2 * time.Hour)
+				told := map[string]bool{}
+				for _, summary := range s.take() {
+					told[summary.RunID] = true
+				}
+				events := map[uint64]bool{}
+				for _, summary := range s.takeEvents() {
+					events[summary.Part] = true
+				}
+				assert.Equal(t, runs, len(told))
+				assert.Equal(t, runs, len(events))
+				assert.Zero(t, p.Gauges().Rejected)
+				assert.Zero(t, p.Gauges().Bytes)
+				assert.Empty(t, p.letGo)
+				p.kill()
+			})
+		})
+	}
 }
