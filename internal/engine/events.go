@@ -417,6 +417,9 @@ func (e *Engine) summariseEvents(jobs []eventJob, now time.Time) {
 			e.weigh(ev)
 			if w := e.rec(); w != nil {
 				w.EventTold(ev.part, jobs[i].told)
+				if ev.changed { // while the summary was made
+					w.EventChanged(ev.part, jobs[i].told.Revision)
+				}
 			}
 		}
 		ev.told = jobs[i].told

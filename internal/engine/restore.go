@@ -159,6 +159,19 @@ func (r *restorer) Told(part uint64, completion run.Completion, t *run.Told) err
 	return nil
 }
 
+func (r *restorer) Taken(uint64, int) error {
+	r.clean = false
+	return nil
+}
+
+func (r *restorer) Reopened(part uint64, revision, _ int) error {
+	r.clean = false
+	if rr := r.runs[part]; rr != nil && rr.told != nil && rr.told.Revision == revision {
+		rr.changed = true
+	}
+	return nil
+}
+
 func (r *restorer) LetGo(part uint64, completion run.Completion) error {
 	r.clean = false
 	if rr := r.runs[part]; rr != nil {
@@ -251,6 +264,19 @@ func (r *restorer) EventTold(part uint64, t *event.Told) error {
 	}
 	told := *t
 	ev.before, ev.told, ev.changed = ev.told, &told, false
+	return nil
+}
+
+func (r *restorer) EventTaken(uint64, int) error {
+	r.clean = false
+	return nil
+}
+
+func (r *restorer) EventChanged(part uint64, revision int) error {
+	r.clean = false
+	if ev := r.events[part]; ev != nil && ev.told != nil && ev.told.Revision == revision {
+		ev.changed = true
+	}
 	return nil
 }
 

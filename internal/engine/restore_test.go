@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -128,6 +129,19 @@ func (p *process) restart(t *testing.T, kill bool, config Config, s *sink, answe
 func onSpan(td ptrace.Traces, change func(ptrace.Span)) ptrace.Traces {
 	change(td.ResourceSpans().At(0).ScopeSpans().At(0).Spans().At(0))
 	return td
+}
+
+// asOnce sorts summaries, each once, and leaves out what no two processes have
+// in common.
+func asOnce(list []run.Summary) []run.Summary {
+	list = slices.SortedFunc(slices.Values(list), func(a, b run.Summary) int {
+		return cmp.Or(cmp.Compare(a.RunID, b.RunID), cmp.Compare(a.Part, b.Part), cmp.Compare(a.Revision, b.Revision))
+	})
+	list = slices.CompactFunc(list, func(a, b run.Summary) bool { return a.Part == b.Part && a.Revision == b.Revision })
+	for i := range list {
+		list[i].Part, list[i].Start, list[i].End = 0, 0, 0
+	}
+	return list
 }
 
 // newestRuns keeps the highest revision of each part.
@@ -510,4 +524,84 @@ func TestNothingIsLostWhileTheNextComponentIsDownAfterARestart(t *testing.T) {
 			})
 		})
 	}
+}
+
+// TestRevisionThatIsDueOutlivesARestart: that a run is to be told again may be
+// known by no span of its own: by another run's call beneath it, or by a call of
+// no run.
+func TestRevisionThatIsDueOutlivesARestart(t *testing.T) {
+	ofNoRun := onSpan(usageOn(spanOf("a", 5), "chat", 100, 10), func(span ptrace.Span) {
+		span.Attributes().Remove(botanu.RunID)
+		span.SetParentSpanID([8]byte{})
+	})
+	for name, c := range map[string]struct {
+		first, second ptrace.Traces
+		between, wait time.Duration
+	}{
+		"another run's call": {usageOn(spanOf("a", 1), "invoke_agent", 100, 10), usageOn(spanOf("b", 2), "chat", 100, 10), 20 * time.Second, 0},
+		"a call of no run":   {usageOn(spanOf("a", 1), "chat", 100, 10), ofNoRun, 0, 32 * time.Second}, // decided after 30 s
+	} {
+		t.Run(name, func(t *testing.T) {
+			config := testConfig(t)
+			synctest.Test(t, func(t *testing.T) {
+				var want []run.Summary
+				for _, how := range []string{"not at all", "in good order", "by a kill"} {
+					s := &sink{}
+					p := startOn(t, newDisk(), config, s, false)
+					p.accept(t, c.first)
+					after(c.between)
+					p.accept(t, c.second)
+					after(c.wait)
+					if how != "not at all" {
+						p = p.restart(t, how == "by a kill", config, s, nil)
+					}
+					after(2 * time.Hour)
+					got := asOnce(s.take())
+					p.kill()
+					if want == nil {
+						want = got
+						require.Equal(t, 1, want[1].Revision)
+					}
+					require.Equal(t, want, got, "ended %s", how)
+				}
+			})
+		})
+	}
+}
+
+// TestWhatComesWhileASummaryIsMadeIsToldAfterARestart: a span that comes between
+// the taking of a snapshot and the note that it was told.
+func TestWhatComesWhileASummaryIsMadeIsToldAfterARestart(t *testing.T) {
+	config := testConfig(t)
+	withEvents(&config)
+	synctest.Test(t, func(t *testing.T) {
+		s, d := &sink{}, newDisk()
+		st, err := store.Open(t.Context(), d, "run_rollup")
+		require.NoError(t, err)
+		e := New(config, s.emit, s.tell) // it is not started: what its goroutines do is done by hand
+		_, err = e.UseStore(t.Context(), st, false, func(error) {}, time.Now())
+		require.NoError(t, err)
+		ctx, cancel := context.WithCancel(t.Context())
+		e.logDone.Go(func() { e.logLoop(ctx) })
+		call := func(id byte) { e.observeNow(usageOn(with(spanOf("a", id), botanu.EventID, "e"), "chat", 1000, 0)) }
+		call(1)
+		now := time.Now().Add(time.Minute)
+		jobs := e.take(now)
+		require.Len(t, jobs, 1)
+		call(2)
+		e.summarising.Lock()
+		e.summarise(jobs, now)
+		e.summarising.Unlock()
+		cancel()
+		e.logDone.Wait()
+		e.rec().Clean()
+		e.appendLog(t.Context())
+
+		p := startOn(t, d, config, s, false)
+		after(time.Hour)
+		got := s.take()
+		require.NotEmpty(t, got)
+		assert.Equal(t, 2, got[len(got)-1].SpanCount)
+		p.kill()
+	})
 }

@@ -121,8 +121,12 @@ func (e *Engine) begin(t *tenant, id string, now time.Time, tally *Tally) *entry
 	return en
 }
 
-// reopen moves a summarised run back among the open ones.
+// reopen moves a summarised run back among the open ones. That is written down:
+// what is new of it may be what another run's spans tell, and not its own.
 func (e *Engine) reopen(en *entry, now time.Time, tally *Tally) {
+	if w := e.rec(); w != nil && en.told != nil { // else it is not written yet that it is summarised
+		w.Reopened(en.part, en.told.Revision, 0)
+	}
 	e.takeOut(en)
 	e.makeRoom(tally)
 	en.isLate = false

@@ -239,6 +239,9 @@ func (e *Engine) remember(jobs []job, now time.Time) {
 			e.outbox.expect(j.entry.part)
 			if w := e.rec(); w != nil {
 				w.Told(j.entry.part, j.completion, j.told)
+				if j.entry.isHeld() && !j.entry.isLate { // reopened while the summary was made, or open all along
+					w.Reopened(j.entry.part, j.told.Revision, j.run.Len())
+				}
 			}
 		}
 		j.entry.told = j.told

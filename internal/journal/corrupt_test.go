@@ -61,15 +61,25 @@ func TestTruncated(t *testing.T) {
 }
 
 func TestNewerVersion(t *testing.T) {
-	refuse(t, []byte{2}, ErrNewer)
+	refuse(t, []byte{version + 1}, ErrNewer)
 	refuse(t, append([]byte{0xff}, golden().entry()[1:]...), ErrNewer)
+}
+
+// An entry of an older version has the kinds of records of its time alone.
+func TestNewerKindInAnOlderEntry(t *testing.T) {
+	entry := sealed(append(make([]byte, headBytes), byte(kindTaken), 10, 0, 1, 2, 3, 4, 5, 6, 7, 8, 0))
+	if err := Read(entry, &records{}); err != nil {
+		t.Fatal(err)
+	}
+	entry[0] = 1
+	refuse(t, entry, ErrCorrupt)
 }
 
 // Bytes with a good checksum that no writer makes.
 func TestNoRecords(t *testing.T) {
 	for want, body := range map[string][]byte{
 		"record 0, kind 0 at byte 5: a kind that is not known": {0, 0},
-		"kind 18 at byte 5: a kind that is not known":          {byte(kinds), 0},
+		"kind 22 at byte 5: a kind that is not known":          {byte(kinds), 0},
 		"a number without end":                                 {byte(kindDrop)},
 		"a number without end at byte 6":                       {byte(kindDrop), 0x80, 0x80},
 		"drop at byte 5: a body longer than the entry":         {byte(kindDrop), 2, 0},

@@ -53,7 +53,13 @@ func (l *records) MemberRemoved(id uint64, runID string, part uint64) error {
 func (l *records) Claim(id uint64, f *run.Fact) error       { return l.add(kindClaim, id, *f) }
 func (l *records) EventTold(id uint64, t *event.Told) error { return l.add(kindEventTold, id, *t) }
 func (l *records) EventDrop(id uint64) error                { return l.add(kindEventDrop, id) }
-func (l *records) Clean() error                             { return l.add(kindClean) }
+func (l *records) Taken(part uint64, n int) error           { return l.add(kindTaken, part, n) }
+func (l *records) Reopened(part uint64, n, spans int) error {
+	return l.add(kindReopened, part, n, spans)
+}
+func (l *records) EventTaken(id uint64, n int) error   { return l.add(kindEventTaken, id, n) }
+func (l *records) EventChanged(id uint64, n int) error { return l.add(kindEventChanged, id, n) }
+func (l *records) Clean() error                        { return l.add(kindClean) }
 
 // write gives the records to a writer.
 func (l records) write(w *Writer) {
@@ -97,6 +103,14 @@ func (l records) write(w *Writer) {
 			w.EventTold(number(0), &t)
 		case kindEventDrop:
 			w.EventDrop(number(0))
+		case kindTaken:
+			w.Taken(number(0), v[1].(int))
+		case kindReopened:
+			w.Reopened(number(0), v[1].(int), v[2].(int))
+		case kindEventTaken:
+			w.EventTaken(number(0), v[1].(int))
+		case kindEventChanged:
+			w.EventChanged(number(0), v[1].(int))
 		case kindClean:
 			w.Clean()
 		default:
@@ -130,6 +144,10 @@ var samples = map[kind][]any{
 	kindEventTold:     {uint64(0), event.Told{}},
 	kindEventDrop:     {uint64(0)},
 	kindClean:         {},
+	kindTaken:         {uint64(0), 0},
+	kindReopened:      {uint64(0), 0, 0},
+	kindEventTaken:    {uint64(0), 0},
+	kindEventChanged:  {uint64(0), 0},
 }
 
 // allKinds are the kinds of records in order.

@@ -15,9 +15,11 @@
 // 0 for the empty one, and are one up for it. The dictionaries begin empty
 // with each entry: any entry can be read without those before it.
 //
-// Version 1 is closed. A field more in any record, or another kind of record,
-// is version 2: a body does not say which fields it has, and a record that is
-// skipped would take its part of the dictionaries with it.
+// Version 1 is closed, and so is 2, which has four more kinds of records: what
+// has been taken by the next component, and what came while it was told. A
+// field more in any record, or another kind of record, is version 3: a body does
+// not say which fields it has, and a record that is skipped would take its part
+// of the dictionaries with it. Entries of every version are read.
 //
 // The package is pure: no clock, no lock, no logger, no I/O.
 package journal
@@ -39,8 +41,8 @@ var (
 	ErrNewer = errors.New("journal entry of a newer version")
 )
 
-// version is the first byte of every entry.
-const version = 1
+// version is the first byte of every entry that is written.
+const version = 2
 
 // headBytes is what comes before the records: version and checksum.
 const headBytes = 1 + crc32.Size
@@ -63,6 +65,8 @@ type Handler interface {
 	Told(part uint64, completion run.Completion, t *run.Told) error
 	LetGo(part uint64, completion run.Completion) error
 	Drop(part uint64) error
+	Taken(part uint64, revision int) error
+	Reopened(part uint64, revision, spans int) error
 
 	Stray(tenant uint64, f *run.Fact) error
 	Decided(tenant uint64, trace [16]byte) error
@@ -73,6 +77,8 @@ type Handler interface {
 	Claim(event uint64, f *run.Fact) error
 	EventTold(event uint64, t *event.Told) error
 	EventDrop(event uint64) error
+	EventTaken(event uint64, revision int) error
+	EventChanged(event uint64, revision int) error
 
 	Clean() error
 }
@@ -98,12 +104,20 @@ const (
 	kindEventTold
 	kindEventDrop
 	kindClean
+	kindTaken // from here on version 2
+	kindReopened
+	kindEventTaken
+	kindEventChanged
 	kinds // one above the last
 )
+
+// kindsOf is one above the last kind of a version.
+var kindsOf = [version + 1]kind{1: kindTaken, 2: kinds}
 
 var kindNames = [kinds]string{
 	kindTenant: "tenant", kindBegin: "begin", kindFact: "fact", kindOutside: "outside", kindCaveats: "caveats",
 	kindTold: "told", kindLetGo: "let go", kindDrop: "drop", kindStray: "stray", kindDecided: "decided",
 	kindEventBegin: "event begin", kindMember: "member", kindMemberRemoved: "member removed", kindClaim: "claim",
 	kindEventTold: "event told", kindEventDrop: "event drop", kindClean: "clean",
+	kindTaken: "taken", kindReopened: "reopened", kindEventTaken: "event taken", kindEventChanged: "event changed",
 }

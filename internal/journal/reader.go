@@ -28,7 +28,7 @@ func Read(entry []byte, to Handler) error {
 		return fmt.Errorf("%w: it is empty", ErrCorrupt)
 	case entry[0] > version:
 		return fmt.Errorf("%w: version %d, where %d is the newest known", ErrNewer, entry[0], version)
-	case entry[0] != version:
+	case entry[0] == 0:
 		return fmt.Errorf("%w: version %d", ErrCorrupt, entry[0])
 	case len(entry) <= headBytes:
 		return fmt.Errorf("%w: it ends after %d bytes", ErrCorrupt, len(entry))
@@ -37,7 +37,7 @@ func Read(entry []byte, to Handler) error {
 	if want != got {
 		return fmt.Errorf("%w: checksum %08x over %d bytes, where %08x is stated", ErrCorrupt, got, len(entry)-headBytes, want)
 	}
-	r := reader{entry: entry, at: headBytes}
+	r := reader{entry: entry, at: headBytes, kinds: kindsOf[entry[0]]}
 	for i := 0; r.at < len(entry); i++ {
 		start, k := r.at, kind(entry[r.at])
 		r.open()
@@ -64,7 +64,8 @@ func (k kind) String() string {
 // nothing and does nothing, so that only few places need to ask.
 type reader struct {
 	entry   []byte
-	at, end int // place, and end of the body at hand
+	kinds   kind // one above the last of the entry's version
+	at, end int  // place, and end of the body at hand
 	fault   string
 	faultAt int
 	last    int64 // see Writer.last
@@ -112,6 +113,10 @@ func (r *reader) done() bool {
 
 // record reads a body and tells it.
 func (r *reader) record(k kind, to Handler) error {
+	if k >= r.kinds {
+		r.fail("a kind that is not known")
+		return nil
+	}
 	switch k {
 	case kindTenant:
 		id, metadata := r.id(), r.metadata()
@@ -133,9 +138,10 @@ func (r *reader) record(k kind, to Handler) error {
 		if r.done() {
 			return to.Clean()
 		}
-	case kindEventBegin, kindMember, kindMemberRemoved, kindClaim, kindEventTold, kindEventDrop:
+	case kindEventBegin, kindMember, kindMemberRemoved, kindClaim, kindEventTold, kindEventDrop,
+		kindEventTaken, kindEventChanged:
 		return r.ofEvent(k, to)
-	case kindBegin, kindFact, kindOutside, kindCaveats, kindTold, kindLetGo, kindDrop:
+	case kindBegin, kindFact, kindOutside, kindCaveats, kindTold, kindLetGo, kindDrop, kindTaken, kindReopened:
 		return r.ofRun(k, to)
 	default:
 		r.fail("a kind that is not known")
@@ -181,6 +187,16 @@ func (r *reader) ofRun(k kind, to Handler) error {
 		if r.done() {
 			return to.Drop(part)
 		}
+	case kindTaken:
+		revision := r.int()
+		if r.done() {
+			return to.Taken(part, revision)
+		}
+	case kindReopened:
+		revision, spans := r.int(), r.int()
+		if r.done() {
+			return to.Reopened(part, revision, spans)
+		}
 	}
 	return nil
 }
@@ -216,6 +232,16 @@ func (r *reader) ofEvent(k kind, to Handler) error {
 	case kindEventDrop:
 		if r.done() {
 			return to.EventDrop(id)
+		}
+	case kindEventTaken:
+		revision := r.int()
+		if r.done() {
+			return to.EventTaken(id, revision)
+		}
+	case kindEventChanged:
+		revision := r.int()
+		if r.done() {
+			return to.EventChanged(id, revision)
 		}
 	}
 	return nil

@@ -119,6 +119,21 @@ func (w *Writer) LetGo(part uint64, completion run.Completion) {
 // Drop tells that a part is forgotten.
 func (w *Writer) Drop(part uint64) { w.alone(kindDrop, part) }
 
+// Taken tells that the next component has a revision of a part, and those
+// before it, or has refused them for good.
+func (w *Writer) Taken(part uint64, revision int) { w.revisionOf(kindTaken, part, revision) }
+
+// Reopened tells that there is something to be told of a part which its last
+// revision does not tell. spans says how many spans that was made of; 0 says all
+// that were there by now.
+func (w *Writer) Reopened(part uint64, revision, spans int) {
+	body := w.open(kindReopened)
+	w.id(part)
+	w.varint(int64(revision))
+	w.varint(int64(spans))
+	w.close(body)
+}
+
 // Stray tells that a span which names no run is held.
 func (w *Writer) Stray(tenant uint64, f *run.Fact) { w.factOf(kindStray, tenant, f) }
 
@@ -171,8 +186,26 @@ func (w *Writer) EventTold(event uint64, t *event.Told) {
 // EventDrop tells that an event is forgotten.
 func (w *Writer) EventDrop(event uint64) { w.alone(kindEventDrop, event) }
 
+// EventTaken is Taken of an event.
+func (w *Writer) EventTaken(event uint64, revision int) {
+	w.revisionOf(kindEventTaken, event, revision)
+}
+
+// EventChanged tells that there is something to be told of an event which its
+// last revision does not tell.
+func (w *Writer) EventChanged(event uint64, revision int) {
+	w.revisionOf(kindEventChanged, event, revision)
+}
+
 // Clean marks that the component ended in good order: nothing is missing.
 func (w *Writer) Clean() { w.close(w.open(kindClean)) }
+
+func (w *Writer) revisionOf(k kind, id uint64, revision int) {
+	body := w.open(k)
+	w.id(id)
+	w.varint(int64(revision))
+	w.close(body)
+}
 
 func (w *Writer) alone(k kind, id uint64) {
 	body := w.open(k)
