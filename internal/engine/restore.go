@@ -107,6 +107,7 @@ func (r *restorer) Fact(part uint64, f *run.Fact) error {
 	if rr == nil {
 		return nil // of a part that ended in an entry that was skipped, or began in one
 	}
+	r.takeStray(rr.tenant, f.Key) // first: a snapshot may know the fact, and an entry after it the stray
 	switch rr.run.Add(f, r.e.config.SpansPerRun) {
 	case run.Unchanged:
 		return nil
@@ -119,12 +120,18 @@ func (r *restorer) Fact(part uint64, f *run.Fact) error {
 	if !slices.Contains(rr.traces, f.Key.Trace) {
 		rr.traces = append(rr.traces, f.Key.Trace)
 	}
-	if s := rr.tenant.strays[f.Key.Trace]; s != nil {
-		if at, ok := s.held.Find(f.Key); ok && !s.taken[at] {
-			r.e.strays.take(s, at)
+	return nil
+}
+
+// takeStray forgets a stray that has found its run.
+func (r *restorer) takeStray(t *tenant, k run.SpanKey) {
+	if s := t.strays[k.Trace]; s != nil {
+		if at, ok := s.held.Find(k); ok && !s.taken[at] {
+			if r.e.strays.take(s, at); s.left == 0 {
+				r.e.dropStrays(s)
+			}
 		}
 	}
-	return nil
 }
 
 func (r *restorer) Outside(part uint64, k run.SpanKey) error {
@@ -336,6 +343,7 @@ func (r *restorer) finish() []letGo {
 	for _, en := range held {
 		r.seeRoot(en)
 		r.place(en)
+		r.takeLeftOut(en)
 	}
 	r.placeEvents()
 	var again []letGo
@@ -344,6 +352,24 @@ func (r *restorer) finish() []letGo {
 	}
 	e.enforce(r.now)
 	return again
+}
+
+// takeLeftOut forgets the strays that found their run and were left out at its
+// limit. Of the others none waits beneath a span of a run.
+func (r *restorer) takeLeftOut(en *entry) {
+	if !en.run.Truncated() || len(en.tenant.strays) == 0 {
+		return
+	}
+	for i := range en.run.Len() {
+		k := en.run.Fact(i).Key
+		s := en.tenant.strays[k.Trace]
+		if s == nil {
+			continue
+		}
+		if r.e.strays.beneath(s, k.Span, func(*run.Fact) {}); s.left == 0 {
+			r.e.dropStrays(s)
+		}
+	}
 }
 
 // seeRoot looks for the root that shows only beside other runs.

@@ -605,3 +605,60 @@ func TestWhatComesWhileASummaryIsMadeIsToldAfterARestart(t *testing.T) {
 		p.kill()
 	})
 }
+
+// TestSpanLimitOutlivesARestartUnderAHigherOne: which spans were left out nobody
+// knows any more, also where the limit is raised because of it.
+func TestSpanLimitOutlivesARestartUnderAHigherOne(t *testing.T) {
+	config := testConfig(t)
+	synctest.Test(t, func(t *testing.T) {
+		s := &sink{}
+		config.SpansPerRun = 3
+		p := startOn(t, newDisk(), config, s, false)
+		call := func(id byte) ptrace.Traces {
+			return onSpan(usageOn(spanOf("a", id), "chat", 100, 10), func(span ptrace.Span) { span.SetParentSpanID([8]byte{1}) })
+		}
+		p.accept(t, onSpan(call(6), func(span ptrace.Span) { // waits for its run, and is left out of it
+			span.Attributes().Remove(botanu.RunID)
+			span.SetParentSpanID([8]byte{4})
+		}))
+		require.Equal(t, 1, p.Gauges().Waiting)
+		for id := range byte(3) {
+			p.accept(t, call(2+id))
+		}
+		p.accept(t, spanOf("a", 1))
+		require.Zero(t, p.Gauges().Waiting)
+		config.SpansPerRun = 100
+		p = p.restart(t, false, config, s, nil)
+		after(2 * time.Hour)
+		got := s.take()
+		require.Len(t, got, 1)
+		assert.Equal(t, 3, got[0].SpanCount)
+		assert.Equal(t, []string{"span_limit"}, got[0].Cost.Caveats)
+		assert.Zero(t, s.told().Unattributed)
+		p.kill()
+	})
+}
+
+// TestSnapshotKnowsWhereAStrayWent: an entry after it tells of the stray and of
+// its run once more.
+func TestSnapshotKnowsWhereAStrayWent(t *testing.T) {
+	s := &sink{}
+	e := New(testConfig(t), s.emit, s.tell)
+	r := &restorer{e: e, now: time.Now(), tenants: map[uint64]*tenant{}, runs: map[uint64]*restoredRun{}, events: map[uint64]*eventEntry{}}
+	const part, tenant = 7, 1
+	root := run.Fact{Key: run.SpanKey{Trace: [16]byte{1}, Span: [8]byte{1}}, Start: 1, End: 2}
+	child := run.Fact{Key: run.SpanKey{Trace: [16]byte{1}, Span: [8]byte{2}}, Parent: root.Key.Span, Start: 1, End: 2}
+	var w journal.Writer
+	w.Tenant(tenant, nil)
+	w.Begin(part, tenant, "a", 1)
+	w.Fact(part, &root)
+	w.Fact(part, &child)
+	require.NoError(t, journal.Read(w.Take(), r))
+	w.Stray(tenant, &child)
+	w.Fact(part, &root)
+	w.Fact(part, &child)
+	require.NoError(t, journal.Read(w.Take(), r))
+	r.finish()
+	assert.Zero(t, e.strays.waiting)
+	assert.Zero(t, e.strays.byQuiet.Len())
+}

@@ -57,8 +57,14 @@ func (e *Engine) join(t *tenant, f *extract.Owned, now time.Time, tally *Tally) 
 	}
 	wasTruncated := en.run.Truncated()
 	change := en.run.Add(&f.Fact, e.config.SpansPerRun)
-	if w := e.rec(); w != nil && change != run.Unchanged && (change != run.Full || !wasTruncated) {
-		w.Fact(en.part, &f.Fact)
+	if w := e.rec(); w != nil {
+		switch {
+		case change == run.Unchanged, change == run.Full && wasTruncated:
+		case change == run.Full: // the span itself is left out, also where it is read under a higher limit
+			w.Caveats(en.part, en.caveats|billing.SpanLimit)
+		default:
+			w.Fact(en.part, &f.Fact)
+		}
 	}
 	switch change {
 	case run.Unchanged:
