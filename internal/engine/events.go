@@ -493,7 +493,7 @@ func (e *Engine) claim(t *tenant, f run.Fact, c *outcome.Claim, now time.Time, t
 		}
 	}
 	f.Detail = &run.Detail{Claim: c}
-	f.Flags &^= run.NamedRoot | run.NoParent | run.RemoteParent // it is no run's root
+	f.Flags = f.Flags&^(run.NamedRoot|run.NoParent|run.RemoteParent) | run.Apart // it is no run's root, nor span
 	ev := e.eventOf(t, key, now, tally)
 	if !e.sayOf(ev, &f, now) {
 		return

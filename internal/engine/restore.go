@@ -114,6 +114,9 @@ func (r *restorer) Fact(part uint64, f *run.Fact) error {
 	default:
 		rr.changed = true
 	}
+	if f.Flags&run.Apart != 0 {
+		return nil // it is of none of the run's traces
+	}
 	rr.rootSeen = rr.rootSeen || f.Flags.IsRoot()
 	rr.hasCalls = rr.hasCalls || f.Detail != nil && f.Detail.Record != nil
 	rr.nameEvent(&f.Identity)
@@ -257,6 +260,7 @@ func (r *restorer) MemberRemoved(part uint64, runID string, of uint64) error {
 
 func (r *restorer) Claim(part uint64, f *run.Fact) error {
 	r.clean = false
+	f.Flags |= run.Apart // as is not written in version 1
 	if ev := r.events[part]; ev != nil && ev.say(f) {
 		ev.changed = true
 	}

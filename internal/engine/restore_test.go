@@ -21,6 +21,7 @@ import (
 	"github.com/runrollup/runrollupprocessor/internal/botanu"
 	"github.com/runrollup/runrollupprocessor/internal/event"
 	"github.com/runrollup/runrollupprocessor/internal/journal"
+	"github.com/runrollup/runrollupprocessor/internal/outcome"
 	"github.com/runrollup/runrollupprocessor/internal/run"
 	"github.com/runrollup/runrollupprocessor/internal/store"
 )
@@ -661,4 +662,52 @@ func TestSnapshotKnowsWhereAStrayWent(t *testing.T) {
 	r.finish()
 	assert.Zero(t, e.strays.waiting)
 	assert.Zero(t, e.strays.byQuiet.Len())
+}
+
+// TestOutcomeThatComesAloneIsNoSpanOfItsRun: neither where it came nor after a
+// restart, when what is beneath it finds no run there.
+func TestOutcomeThatComesAloneIsNoSpanOfItsRun(t *testing.T) {
+	config := testConfig(t)
+	withEvents(&config)
+	judge := onSpan(usageOn(spanOf("", 10), "chat", 1000, 0), func(span ptrace.Span) { // beneath the review
+		span.SetTraceID([16]byte{9})
+		span.SetParentSpanID([8]byte{9})
+		span.Attributes().Remove(botanu.RunID)
+	})
+	synctest.Test(t, func(t *testing.T) {
+		for _, kill := range []bool{false, true} {
+			s := &sink{}
+			p := startOn(t, newDisk(), config, s, false)
+			p.accept(t, attemptOf("e", "a", "success"))
+			after(20 * time.Second)
+			want := s.take()
+			require.Len(t, want, 1)
+			p.accept(t, onSpan(with(review("e", "failed"), botanu.Workflow, "judging"), func(span ptrace.Span) {
+				span.SetStartTimestamp(span.StartTimestamp() + 1000e9)
+				span.SetEndTimestamp(span.EndTimestamp() + 1000e9)
+			}))
+			after(time.Minute)
+			if kill {
+				p = p.restart(t, true, config, s, nil)
+			}
+			p.accept(t, judge)
+			after(5 * time.Minute)
+			got := s.take()
+			require.NotEmpty(t, got)
+			for i := range got {
+				g, w := &got[i], &want[0]
+				assert.Equal(t, 1, g.Revision)
+				assert.Equal(t, outcome.Failed, g.Outcome.Status)
+				assert.Equal(t, w.SpanCount, g.SpanCount)
+				assert.Equal(t, w.TraceCount, g.TraceCount)
+				assert.Empty(t, g.Links)
+				assert.Equal(t, w.End, g.End)
+				assert.Equal(t, w.Identity, g.Identity)
+				assert.Zero(t, g.Conflicts)
+				assert.Equal(t, w.Cost, g.Cost)
+			}
+			assert.Equal(t, 1, s.told().Unattributed)
+			p.kill()
+		}
+	})
 }

@@ -38,6 +38,7 @@ const (
 	Agent                          // it runs an agent
 	Sampled                        // its tracestate shows that a sampler has chosen it
 	NoTimes                        // start or end is absent or absurd; it counts, its times do not
+	Apart                          // it is no span of the run: it states the outcome, and nothing else of it counts
 )
 
 // Fact is all that one span says about its run.

@@ -81,7 +81,7 @@ type Options struct {
 // traces of this one: a call of theirs beneath an aggregate of this run keeps
 // the aggregate from being billed, and belongs to them.
 func Summarize(r Run, completion Completion, o Options, beside ...Run) Summary {
-	nodes := r.sorted()
+	nodes, apart := r.sorted()
 	s := Summary{Completion: completion, SpanCount: len(nodes)}
 	others := foreign(nodes, beside)
 	root := rootOf(nodes, r.outside, others)
@@ -92,7 +92,7 @@ func Summarize(r Run, completion Completion, o Options, beside ...Run) Summary {
 	s.place(nodes, root)
 	s.identify(&r, nodes, root)
 	s.count(&r, nodes)
-	said := claims(nodes, root)
+	said := claims(append(nodes[:len(nodes):len(nodes)], apart...), root)
 	s.Outcome = outcome.Resolve(said, completion == Idle)
 	for i := range said {
 		if c := said[i].Claim; c != nil {
@@ -110,15 +110,24 @@ func Summarize(r Run, completion Completion, o Options, beside ...Run) Summary {
 
 // sorted gives the facts by start, trace and span, those without usable times
 // last. Wherever the contract says "the least span", it is the first of these.
-func (r *Run) sorted() []node {
-	nodes := slices.Clone(r.nodes)
+// What came apart from the run's spans is apart.
+func (r *Run) sorted() (nodes, apart []node) {
+	nodes = slices.Clone(r.nodes)
 	slices.SortFunc(nodes, func(a, b node) int {
 		if c := cmp.Or(cmp.Compare(a.flags&NoTimes, b.flags&NoTimes), cmp.Compare(a.start, b.start)); c != 0 {
 			return c
 		}
 		return a.key.Compare(b.key)
 	})
-	return nodes
+	for i := range nodes {
+		if nodes[i].flags&Apart != 0 {
+			apart = append(apart, nodes[i])
+		}
+	}
+	if len(apart) == 0 || len(apart) == len(nodes) { // in the end its spans were in an entry that could not be read
+		return nodes, nil
+	}
+	return slices.DeleteFunc(nodes, func(n node) bool { return n.flags&Apart != 0 }), apart
 }
 
 // rootOf gives the run's root among sorted nodes, nil where it has not
