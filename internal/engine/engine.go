@@ -53,6 +53,7 @@ type Engine struct {
 
 	outbox  *outbox
 	log     *log // nil without storage
+	rested  bool // the state was written down at the end; it is the next process's
 	stopLog context.CancelFunc
 	logDone sync.WaitGroup
 	again   []letGo // parts whose newest summary is to be made once more after the start

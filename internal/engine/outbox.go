@@ -78,12 +78,11 @@ type outbox struct {
 	taken func([]uint64) // parts of which nothing waits any more
 	rung  chan struct{}  // holds one token: there is something new to send
 
-	workers sync.WaitGroup // those that hand summaries over, one a queue
-
 	mu       sync.Mutex // guards everything declared below; never held over a call of emit
 	queues   []*queue   // that hold something, in the order in which they first did
 	byTenant map[*tenant]*queue
-	busy     int            // queues that are being handed over
+	busy     int            // queues that are being handed over, each by a goroutine of its own
+	idle     chan struct{}  // closed when none is any more; nil where nobody waits for that
 	unsent   map[uint64]int // by part: summaries that wait, or are about to
 	freed    []uint64       // parts that left unsent since taken was told
 	pending  int
@@ -236,7 +235,6 @@ func (o *outbox) loop(ctx context.Context) {
 	for {
 		select {
 		case <-ctx.Done():
-			o.workers.Wait()
 			return
 		case <-retry.C:
 		case <-o.rung:
@@ -263,7 +261,7 @@ func (o *outbox) dispatch(ctx context.Context, now time.Time) (next time.Time) {
 		case o.busy < senders:
 			q.busy = true
 			o.busy++
-			o.workers.Go(func() { o.drain(ctx, q) })
+			go o.drain(ctx, q)
 		}
 	}
 	return next
@@ -286,12 +284,33 @@ func (o *outbox) drain(ctx context.Context, q *queue) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	q.busy = false
-	o.busy--
+	if o.busy--; o.busy == 0 && o.idle != nil {
+		close(o.idle)
+		o.idle = nil
+	}
 	if len(q.waiting) == 0 {
 		delete(o.byTenant, q.tenant)
 		o.queues = slices.DeleteFunc(o.queues, func(other *queue) bool { return other == q })
 	}
 	o.ring()
+}
+
+// wait waits until nothing is being handed over, or ctx ends: the next component
+// may not care for the context that it is called with.
+func (o *outbox) wait(ctx context.Context) {
+	o.mu.Lock()
+	if o.busy > 0 && o.idle == nil {
+		o.idle = make(chan struct{})
+	}
+	idle := o.idle
+	o.mu.Unlock()
+	if idle == nil {
+		return
+	}
+	select {
+	case <-idle:
+	case <-ctx.Done():
+	}
 }
 
 // flush hands over everything, where nobody else does, and tries again what is
@@ -300,9 +319,9 @@ func (o *outbox) flush(ctx context.Context) {
 	for ctx.Err() == nil {
 		o.hurry()
 		for o.dispatch(ctx, time.Now()); ctx.Err() == nil && o.isDue(); o.dispatch(ctx, time.Now()) {
-			o.workers.Wait()
+			o.wait(ctx)
 		}
-		o.workers.Wait()
+		o.wait(ctx)
 		if o.isEmpty() {
 			return
 		}

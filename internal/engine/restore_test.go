@@ -104,6 +104,7 @@ func startOn(t *testing.T, d *disk, config Config, s *sink, refuse bool) *proces
 func (p *process) kill() *disk {
 	left := p.disk.copy()
 	p.halt()
+	p.outbox.wait(context.Background())
 	return left
 }
 
@@ -710,4 +711,58 @@ func TestOutcomeThatComesAloneIsNoSpanOfItsRun(t *testing.T) {
 			p.kill()
 		}
 	})
+}
+
+// TestSecondEnd: what was written down is the next process's, whatever becomes
+// of the storage then.
+func TestSecondEnd(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := &sink{}
+		p := startOn(t, newDisk(), testConfig(t), s, false)
+		p.accept(t, spanOf("a", 1))
+		require.NoError(t, p.Shutdown(t.Context()))
+		p.disk.fill(true) // as a client answers that is closed
+		require.NoError(t, p.Shutdown(t.Context()))
+		assert.Empty(t, s.take())
+	})
+}
+
+// TestEndDoesNotWaitForWhoNeverAnswers: a next component that does not care for
+// the context it is called with.
+func TestEndDoesNotWaitForWhoNeverAnswers(t *testing.T) {
+	for _, stored := range []bool{false, true} {
+		synctest.Test(t, func(t *testing.T) {
+			s := &sink{}
+			answer := make(chan struct{})
+			e := New(testConfig(t), func(ctx context.Context, metadata [][]string, list []Summary) (int, error) {
+				if metadata[0][0] == "deaf" {
+					<-answer
+				}
+				return s.emit(ctx, metadata, list)
+			}, s.tell)
+			if stored {
+				st, err := store.Open(t.Context(), newDisk(), "run_rollup")
+				require.NoError(t, err)
+				_, err = e.UseStore(t.Context(), st, false, func(error) {}, time.Now())
+				require.NoError(t, err)
+			}
+			e.Start()
+			e.observeOf("deaf", spanOf("a", 1))
+			after(time.Minute)
+			e.observeOf("other", spanOf("b", 1))
+			after(9500 * time.Millisecond)
+			begun := time.Now()
+			err := e.Shutdown(t.Context())
+			assert.Equal(t, patience, time.Since(begun))
+			if stored {
+				require.NoError(t, err)
+			} else {
+				require.Error(t, err)
+				got := s.take()
+				require.Len(t, got, 1)
+				assert.Equal(t, "b", got[0].RunID)
+			}
+			close(answer)
+		})
+	}
 }

@@ -50,12 +50,17 @@ func (e *Engine) loop(ctx context.Context) {
 // than what those who stop processes wait before they kill.
 const patience = 15 * time.Second
 
-// Shutdown ends the goroutines, waits for them, and summarises every run that
+// Shutdown ends the goroutines, waits for them, but no longer than patience for
+// one that the next component does not let go, and summarises every run that
 // has not been told of as it is; with storage, open runs wait there for the
 // restart. It may be called without Start, and twice.
 func (e *Engine) Shutdown(ctx context.Context) error {
 	e.halt()
+	if e.rested { // by now the storage may be closed, which says nothing of it
+		return nil
+	}
 	if e.log != nil && e.rest(ctx) {
+		e.rested = true
 		return nil
 	}
 	now := time.Now()
@@ -68,7 +73,8 @@ func (e *Engine) Shutdown(ctx context.Context) error {
 	return e.outbox.failure()
 }
 
-// halt ends the goroutines and waits for them.
+// halt ends the goroutines and waits for them, but for those that hand summaries
+// over.
 func (e *Engine) halt() {
 	if e.stop != nil {
 		e.stop()
