@@ -2,13 +2,13 @@ package run
 
 import (
 	"slices"
-	"sync"
 	"weak"
 )
 
 // Beside is a snapshot to look at other runs together with. What it costs to
 // find the spans of a trace in it is paid once for all such snapshots of the run
-// as it is: a run of many traces may stand beside another in each.
+// as it is: a run of many traces may stand beside another in each. So they share
+// what [Summarize] finds, and it may use them in one goroutine at a time.
 func (r *Run) Beside() Run {
 	s := r.Snapshot()
 	if len(r.nodes) <= scanLimit {
@@ -27,13 +27,11 @@ func (r *Run) Beside() Run {
 // snapshot does.
 type traceIndex struct {
 	nodes []node
-
-	once sync.Once
-	at   map[[16]byte][]uint32 // by trace, the places in nodes
+	at    map[[16]byte][]uint32 // by trace, the places in nodes; nil until somebody asks
 }
 
 func (x *traceIndex) of(trace [16]byte) []uint32 {
-	x.once.Do(func() {
+	if x.at == nil {
 		x.at = map[[16]byte][]uint32{}
 		for from := 0; from < len(x.nodes); {
 			trace := x.nodes[from].key.Trace
@@ -43,7 +41,7 @@ func (x *traceIndex) of(trace [16]byte) []uint32 {
 			}
 			x.at[trace] = list
 		}
-	})
+	}
 	return x.at[trace]
 }
 
