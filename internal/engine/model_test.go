@@ -709,7 +709,8 @@ func (m *model) doubt(due []*modelPart) {
 			if tight && p.late != q.late && m.due(p).Equal(m.due(q)) {
 				m.unclear = "whether a run is held before another's late window ends"
 			}
-			if p != q && p.late && q.late && m.due(p).Equal(m.due(q)) && m.shareTrace(p, q) && m.sharesMore(q, due) {
+			if p != q && p.late && q.late && m.due(p).Equal(m.due(q)) && m.shareTrace(p, q) &&
+				(m.sharesMore(q, due) || m.waitUntil(q).After(m.now)) {
 				m.unclear = "whether a late window ends before another is made longer"
 			}
 		}
