@@ -193,15 +193,90 @@ func (e *Engine) heldBeside(en *entry, now time.Time) (until time.Time) {
 // snapshotsBeside gives the other runs that a run is to be looked at together
 // with, as they are now, and what follows from those that are left out.
 func (e *Engine) snapshotsBeside(en *entry) (list []run.Run, caveats billing.Caveats) {
+	return e.lookAt(en.tenant.beside(en), false)
+}
+
+// lookAt takes snapshots of runs, as they are or as they were last told.
+func (e *Engine) lookAt(runs iter.Seq[*entry], asTold bool) (list []run.Run, caveats billing.Caveats) {
 	spans := 0
-	for other := range en.tenant.beside(en) {
+	for other := range runs {
 		if spans += other.run.Len(); len(list) == runsBeside || spans > e.config.SpansPerRun {
 			return list, billing.PossibleDuplicate // what is left out may hold calls that this run repeats
 		}
 		if other.run.Truncated() {
 			caveats |= billing.PossibleDuplicate // so may what it left out itself
 		}
-		list = append(list, other.run.Beside())
+		if n := len(other.owed); asTold && n > 0 {
+			list = append(list, other.owed[n-1].run.Beside())
+		} else {
+			list = append(list, other.run.Beside())
+		}
 	}
 	return list, caveats
+}
+
+// keep has a run that is not held any more found by its traces: a run that was
+// beside it may have to be made again as it was. One that is alone is not needed.
+// No more are found by a trace than know of each other in it.
+func (t *tenant) keep(en *entry) {
+	for _, trace := range en.traces {
+		kept := t.kept[trace]
+		if len(kept) == 0 && len(t.traces[trace]) <= 1 {
+			continue
+		}
+		en.keptIn = append(en.keptIn, trace)
+		t.list(en, trace)
+	}
+}
+
+func (t *tenant) list(en *entry, trace [16]byte) {
+	if t.kept == nil {
+		t.kept = map[[16]byte][]*entry{}
+	}
+	if kept := t.kept[trace]; len(kept) < runsPerTrace {
+		t.kept[trace] = append(slices.Clip(kept), en)
+	}
+}
+
+// unkeep undoes keep.
+func (t *tenant) unkeep(en *entry) {
+	for _, trace := range en.keptIn {
+		rest := slices.DeleteFunc(slices.Clone(t.kept[trace]), func(other *entry) bool { return other == en })
+		if len(rest) == 0 {
+			delete(t.kept, trace)
+		} else {
+			t.kept[trace] = rest
+		}
+	}
+	en.keptIn = nil
+}
+
+// around gives the runs of a run's traces: those that are held, and those that
+// are kept until they need not be made again.
+func (t *tenant) around(en *entry) (held, kept []*entry) {
+	add := func(list []*entry, runs []*entry) []*entry {
+		for _, other := range runs {
+			if other != en && !slices.Contains(list, other) {
+				list = append(list, other)
+			}
+		}
+		return list
+	}
+	for _, traces := range [...][][16]byte{en.traces, en.keptIn} {
+		for _, trace := range traces {
+			held, kept = add(held, t.traces[trace]), add(kept, t.kept[trace])
+		}
+	}
+	return held, kept
+}
+
+// isNeeded reports whether a run beside one that is not held any more may have to
+// be made again: what it says may hang on this one. Only one that is found by a
+// trace is, else nobody would say when it is not needed any more.
+func (t *tenant) isNeeded(en *entry) bool {
+	waits := func(other *entry) bool { return other != en && other.isToBeTold() }
+	return slices.ContainsFunc(en.keptIn, func(trace [16]byte) bool {
+		kept := t.kept[trace]
+		return slices.Contains(kept, en) && (slices.ContainsFunc(t.traces[trace], waits) || slices.ContainsFunc(kept, waits))
+	})
 }

@@ -23,7 +23,9 @@ type capturedRun struct {
 	caveats      billing.Caveats
 	before, told *run.Told
 	toldAs       run.Completion
+	owed         []owed
 	isLate       bool
+	isDue        bool // a summary of it is being made, or is to be
 	letGoAs      run.Completion
 }
 
@@ -40,6 +42,7 @@ type capturedEvent struct {
 	event        event.Event
 	claims       []run.Fact
 	before, told *event.Told
+	owed         *eventOwed
 	changed      bool
 }
 
@@ -131,50 +134,82 @@ func (c *capturedStrays) write(w *journal.Writer, full func() bool) (stop bool) 
 }
 
 func captureRun(en *entry) capturedRun {
+	var list []owed
+	for _, o := range en.owed {
+		list = append(list, *o)
+	}
 	return capturedRun{
-		part: en.part, tenant: en.tenant.id, id: en.id, began: en.began.UnixNano(), run: en.run.Snapshot(), caveats: en.caveats,
+		owed: list, isDue: en.busy > 0 || en.unsure, part: en.part, tenant: en.tenant.id, id: en.id, began: en.began.UnixNano(), run: en.run.Snapshot(), caveats: en.caveats,
 		before: en.before, told: en.told, toldAs: en.toldAs, isLate: en.isLate, letGoAs: en.letGoAs,
 	}
 }
 
 func captureEvent(ev *eventEntry) capturedEvent {
 	return capturedEvent{
-		part: ev.part, tenant: ev.tenant.id, key: ev.key, event: ev.event.Snapshot(), claims: slices.Clone(ev.claims),
+		owed: ev.owed, part: ev.part, tenant: ev.tenant.id, key: ev.key, event: ev.event.Snapshot(), claims: slices.Clone(ev.claims),
 		before: ev.before, told: ev.told, changed: ev.changed,
 	}
 }
 
 // write writes a run. What was told stands before the facts where the run is
-// open, and after them where nothing has come since.
+// open, and after them where nothing has come since. What nobody is known to
+// have taken stands where it was told, so that it can be made again.
 func (c *capturedRun) write(w *journal.Writer, full func() bool) (stop bool) {
 	w.Begin(c.part, c.tenant, c.id, c.began)
 	isOpen := !c.isLate && c.letGoAs == ""
-	if isOpen {
-		c.writeTold(w)
-	}
-	for i := range c.run.Len() {
-		f := c.run.Fact(i)
-		if w.Fact(c.part, &f); full() {
-			return true
+	var written run.Run
+	if len(c.owed) > 0 {
+		if first := &c.owed[0]; first.before != nil {
+			w.Told(c.part, first.as, first.before)
+			w.Taken(c.part, first.before.Revision)
 		}
-	}
-	for _, k := range c.run.Outsides() {
-		w.Outside(c.part, k)
-	}
-	caveats := c.caveats
-	if c.run.Truncated() {
-		caveats |= billing.SpanLimit
-	}
-	if caveats != 0 {
-		w.Caveats(c.part, caveats)
-	}
-	if !isOpen {
+		for i := range c.owed {
+			o := &c.owed[i]
+			if c.writeRun(w, written, o.run, o.caveats, full) {
+				return true
+			}
+			w.Told(c.part, o.as, o.told)
+			written = o.run
+		}
+	} else if isOpen {
 		c.writeTold(w)
+	}
+	if c.writeRun(w, written, c.run, c.caveats, full) {
+		return true
+	}
+	if !isOpen && len(c.owed) == 0 {
+		c.writeTold(w)
+	}
+	if c.told != nil && (isOpen || c.isDue) {
+		w.Reopened(c.part, c.told.Revision, 0)
 	}
 	if c.letGoAs != "" {
 		w.LetGo(c.part, c.letGoAs)
 	}
 	return full()
+}
+
+// writeRun writes what a run has that another, an earlier state of it, has not.
+func (c *capturedRun) writeRun(w *journal.Writer, before, now run.Run, caveats billing.Caveats, full func() bool) (stop bool) {
+	for i := range now.Len() {
+		f := now.Fact(i)
+		if i < before.Len() && before.Fact(i) == f {
+			continue
+		}
+		if w.Fact(c.part, &f); full() {
+			return true
+		}
+	}
+	for _, k := range now.Outsides() {
+		w.Outside(c.part, k)
+	}
+	if now.Truncated() {
+		caveats |= billing.SpanLimit
+	}
+	if caveats != 0 {
+		w.Caveats(c.part, caveats)
+	}
+	return false
 }
 
 func (c *capturedRun) writeTold(w *journal.Writer) {
@@ -183,29 +218,55 @@ func (c *capturedRun) writeTold(w *journal.Writer) {
 	}
 	if c.told != nil {
 		w.Told(c.part, c.toldAs, c.told)
+		w.Taken(c.part, c.told.Revision)
 	}
 }
 
 func (c *capturedEvent) write(w *journal.Writer) {
 	w.EventBegin(c.part, c.tenant, c.key)
+	state := func(claims []run.Fact, members []*event.Member) {
+		for i := range claims {
+			w.Claim(c.part, &claims[i])
+		}
+		for _, m := range members {
+			w.Member(c.part, m)
+		}
+	}
 	told := func() {
 		if c.before != nil {
 			w.EventTold(c.part, c.before)
 		}
 		if c.told != nil {
 			w.EventTold(c.part, c.told)
+			w.EventTaken(c.part, c.told.Revision)
 		}
 	}
-	if c.changed {
+	switch o := c.owed; {
+	case o != nil:
+		if o.before != nil {
+			w.EventTold(c.part, o.before)
+			w.EventTaken(c.part, o.before.Revision)
+		}
+		state(o.claims, o.event.Members())
+		w.EventTold(c.part, o.told)
+		left := map[uint64]bool{}
+		for _, m := range c.event.Members() {
+			left[m.Part] = true
+		}
+		for _, m := range o.event.Members() {
+			if !left[m.Part] {
+				w.MemberRemoved(c.part, m.RunID, m.Part)
+			}
+		}
+		state(c.claims, c.event.Members())
+	case c.changed:
+		told()
+		state(c.claims, c.event.Members())
+	default:
+		state(c.claims, c.event.Members())
 		told()
 	}
-	for i := range c.claims {
-		w.Claim(c.part, &c.claims[i])
-	}
-	for _, m := range c.event.Members() {
-		w.Member(c.part, m)
-	}
-	if !c.changed {
-		told()
+	if c.changed && c.told != nil {
+		w.EventChanged(c.part, c.told.Revision)
 	}
 }

@@ -33,6 +33,16 @@ type eventEntry struct {
 	before *event.Told // of the summary before; only where there is a log
 	busy   int         // summaries of it that are being made
 	unsure bool        // nobody knows whether the last summary has arrived
+	owed   *eventOwed  // the last summary, while nobody is known to have taken it
+}
+
+// eventOwed is a revision that waits to be taken, and what it takes to make it
+// again as it was; see owed.
+type eventOwed struct {
+	told, before    *event.Told
+	event           event.Event
+	claims          []run.Fact
+	again, courtesy bool
 }
 
 // membersLimit bounds the parts of runs that one event may have. Past it the
@@ -223,6 +233,7 @@ func (e *Engine) changeEvent(ev *eventEntry, now time.Time) {
 	ev.changed = true
 	e.measureEvent(ev)
 	if ev.closing {
+		e.weigh(ev)
 		e.deadlines.set(&ev.timer, now)
 		return
 	}
@@ -242,7 +253,14 @@ func (e *Engine) measureEvent(ev *eventEntry) {
 }
 
 func (ev *eventEntry) size() int {
-	return eventBytes + len(ev.key.Customer) + len(ev.key.Event) + ev.event.Bytes() + len(ev.claims)*claimBytes
+	n := eventBytes + len(ev.key.Customer) + len(ev.key.Event) + ev.event.Bytes() + len(ev.claims)*claimBytes
+	if ev.owed != nil {
+		n += owedBytes
+		if ev.changed { // else it is what the event has as well
+			n += ev.owed.event.Bytes()
+		}
+	}
+	return n
 }
 
 // What an event takes beside its runs: itself and its places in indexes.
@@ -292,10 +310,11 @@ func (e *Engine) releaseEvent(ev *eventEntry) {
 
 // eventJob is an event's summary to be made.
 type eventJob struct {
-	entry *eventEntry
-	event event.Event // snapshot
-	told  *event.Told
-	again bool // told once more, as it was
+	entry  *eventEntry
+	event  event.Event // snapshot
+	claims []run.Fact
+	told   *event.Told
+	again  bool // told once more, as it was
 }
 
 // takeEvents collects the events that are due.
@@ -315,6 +334,8 @@ func (e *Engine) takeEvents(now time.Time) []eventJob {
 	for _, ev := range e.dueEvents {
 		switch {
 		case ev.timer.place >= 0: // touched since it was found due
+		case ev.changed && ev.owed != nil: // one revision at a time; see take
+			e.deadlines.set(&ev.timer, now.Add(e.config.EventQuiet))
 		case !ev.changed && ev.closing:
 		case !ev.changed:
 			e.expire(ev, now)
@@ -335,7 +356,7 @@ func (e *Engine) takeEvents(now time.Time) []eventJob {
 func (e *Engine) eventJobOf(ev *eventEntry) eventJob {
 	ev.changed = false
 	ev.busy++
-	return eventJob{entry: ev, event: ev.event.Snapshot()}
+	return eventJob{entry: ev, event: ev.event.Snapshot(), claims: slices.Clip(ev.claims)}
 }
 
 // expire forgets an event whose retention is over, unless a run of it is held:
@@ -413,7 +434,9 @@ func (e *Engine) summariseEvents(jobs []eventJob, now time.Time) {
 			continue
 		case e.log != nil:
 			ev.before = ev.told
+			ev.owed = &eventOwed{told: jobs[i].told, before: ev.told, event: jobs[i].event, claims: jobs[i].claims}
 			e.outbox.expect(ev.part)
+			e.measureEvent(ev)
 			e.weigh(ev)
 			if w := e.rec(); w != nil {
 				w.EventTold(ev.part, jobs[i].told)

@@ -75,9 +75,9 @@ func (e *Engine) makeLateRoom(tally *Tally) {
 func (e *Engine) shrink(now time.Time, tally *Tally) {
 	for e.held.bytes() > e.config.heldBytes() {
 		switch {
-		case e.held.toldBytes() > e.held.lateBytes+e.held.eventBytes && e.unsecure():
+		case e.held.toldBytes() > e.held.lateBytes+e.held.eventBytes && e.unsecure(now):
 		case e.shorten(now, tally):
-		case e.unsecure():
+		case e.unsecure(now):
 		case e.held.strayBytes > e.held.openBytes:
 			e.decide(e.strays.byQuiet.Front().Value.(*strayTrace), now, tally)
 			tally.DecidedEarly++
@@ -138,6 +138,7 @@ func (e *Engine) tellEarly(en *entry, by Limit, tally *Tally) {
 	}
 	e.doubt(en, e.strayCaveat(en))
 	j.caveats |= en.caveats
+	j.own = en.caveats
 	e.putEvicted(j)
 	tally.Evicted[by]++
 }
@@ -266,7 +267,7 @@ func (e *Engine) share(jobs, bytes int, now time.Time) {
 // unsecure has what is let go and told forgotten, until a sixteenth less is held
 // than may be; the summary alone is kept, until the next component takes it or
 // the process is killed. It reports whether there was any.
-func (e *Engine) unsecure() bool {
+func (e *Engine) unsecure(now time.Time) bool {
 	if e.held.toldBytes() == 0 || e.noneTold {
 		return false
 	}
@@ -276,12 +277,21 @@ func (e *Engine) unsecure() bool {
 		if e.held.bytes() <= target {
 			break
 		}
+		if ev := g.event; ev != nil && ev.changed && ev.busy == 0 && ev.owed != nil && !ev.owed.again {
+			// What came since waits no longer for what was told to be taken.
+			ev.owed = nil
+			e.log.unsecured++
+			e.weigh(ev)
+			e.deadlines.set(&ev.timer, now)
+		}
 		if g.bytes() == 0 || !g.isTold() {
 			continue
 		}
 		found = true
+		if g.isOwed() { // else it is kept for the sake of another
+			e.log.unsecured++
+		}
 		e.forgetLetGo(part)
-		e.log.unsecured++
 	}
 	e.noneTold = !found
 	return found
@@ -289,7 +299,7 @@ func (e *Engine) unsecure() bool {
 
 // measure brings what is known of a run's size up to date.
 func (e *Engine) measure(en *entry) {
-	n := sizeOf(en)
+	n := en.size()
 	d := n - en.bytes
 	if d == 0 {
 		return
@@ -304,11 +314,17 @@ func (e *Engine) measure(en *entry) {
 	}
 }
 
-// sizeOf is about what a run takes.
-func sizeOf(en *entry) int {
-	n := entryBytes + len(en.id) + en.run.Bytes() + (len(en.traces)+len(en.refused))*traceBytes
+// size is about how many bytes a run takes.
+func (en *entry) size() int {
+	n := entryBytes + len(en.id) + en.run.Bytes() + (len(en.traces)+len(en.refused)+len(en.keptIn))*traceBytes
 	if en.told != nil {
 		n += en.told.Bytes()
+	}
+	for _, o := range en.owed {
+		n += owedBytes
+		if o.run.Len() != en.run.Len() { // else it is what the run has as well
+			n += o.run.Bytes()
+		}
 	}
 	return n
 }
@@ -318,4 +334,5 @@ func sizeOf(en *entry) int {
 const (
 	entryBytes = 640
 	traceBytes = 96
+	owedBytes  = 256
 )

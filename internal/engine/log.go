@@ -4,9 +4,11 @@ import (
 	"cmp"
 	"context"
 	"errors"
+	"slices"
 	"sync"
 	"time"
 
+	"github.com/runrollup/runrollupprocessor/internal/event"
 	"github.com/runrollup/runrollupprocessor/internal/journal"
 	"github.com/runrollup/runrollupprocessor/internal/run"
 	"github.com/runrollup/runrollupprocessor/internal/store"
@@ -238,14 +240,16 @@ type letGo struct {
 }
 
 // end notes that a part of a run is not held any more. While a summary of it is
-// being made, waits to be taken, or is still to be made once more after a
-// restart, it is kept, so that it can be made again.
+// being made, waits to be taken, or may have to be made again, and while another
+// run's may that was told beside it, it is kept.
 func (e *Engine) end(en *entry, completion run.Completion) {
 	if e.log == nil {
 		return
 	}
 	w := e.rec()
-	if en.busy == 0 && !en.unsure && !e.outbox.waits(en.part) {
+	en.tenant.keep(en)
+	if !en.isToBeTold() && !e.outbox.waits(en.part) && !en.tenant.isNeeded(en) {
+		en.tenant.unkeep(en)
 		if w != nil {
 			w.Drop(en.part)
 		}
@@ -260,12 +264,16 @@ func (e *Engine) end(en *entry, completion run.Completion) {
 	}
 }
 
+// isToBeTold reports whether something is to be told of a run that has been
+// summarised, or may be.
+func (en *entry) isToBeTold() bool { return en.busy > 0 || en.unsure || len(en.owed) > 0 }
+
 // endEvent is the same for an event.
 func (e *Engine) endEvent(ev *eventEntry) {
 	if e.log == nil {
 		return
 	}
-	if ev.changed || ev.busy > 0 || ev.unsure || e.outbox.waits(ev.part) {
+	if ev.isToBeTold() || e.outbox.waits(ev.part) {
 		e.letGo[ev.part] = letGo{event: ev}
 		e.weigh(ev)
 		return
@@ -275,56 +283,145 @@ func (e *Engine) endEvent(ev *eventEntry) {
 	}
 }
 
-// weigh counts an event that is let go, once there is nothing more to tell of it:
-// until then it could not be forgotten.
+// weigh counts an event that is let go, once it is told, or cannot be yet: before
+// that it could not be forgotten, and is told at once.
 func (e *Engine) weigh(ev *eventEntry) {
-	if _, kept := e.letGo[ev.part]; !kept || ev.changed || ev.bytes > 0 {
+	if _, kept := e.letGo[ev.part]; !kept || ev.changed && ev.owed == nil && ev.bytes == 0 {
 		return
 	}
-	ev.bytes = ev.size()
-	e.held.letGoBytes += ev.bytes
+	n := ev.size()
+	e.held.letGoBytes += n - ev.bytes
+	ev.bytes = n
 	e.noneTold = false
 }
 
+// weighRun brings what counts of a run that is let go up to date.
+func (e *Engine) weighRun(en *entry) {
+	if _, kept := e.letGo[en.part]; !kept {
+		return
+	}
+	n := en.size()
+	e.held.letGoBytes += n - en.bytes
+	en.bytes = n
+}
+
+func (ev *eventEntry) isToBeTold() bool {
+	return ev.changed || ev.busy > 0 || ev.unsure || ev.owed != nil
+}
+
 // taken notes that the next component has taken, or refused for good, every
-// summary that waited of some parts.
-func (e *Engine) taken(parts []uint64) {
-	if e.log == nil || len(parts) == 0 {
+// summary that waited of some parts. Each is one of a part.
+func (e *Engine) taken(letters []letterTo) {
+	if e.log == nil || len(letters) == 0 {
 		return
 	}
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	for _, part := range parts {
-		e.settle(part)
+	for i := range letters {
+		l := &letters[i]
+		part := l.summary.part()
+		if e.outbox.waits(part) {
+			continue
+		}
+		g := e.letGo[part]
+		if g.run == nil && l.summary.Run != nil {
+			if en := l.tenant.runs[l.summary.Run.RunID]; en != nil && en.part == part {
+				g.run = en
+			}
+		}
+		if s := l.summary.Event; g.event == nil && s != nil {
+			if ev := l.tenant.events[event.Key{Customer: s.Identity[run.Customer], Event: s.Identity[run.Event]}]; ev != nil && ev.part == part {
+				g.event = ev
+			}
+		}
+		switch {
+		case g.run != nil:
+			e.runTaken(g.run)
+		case g.event != nil:
+			e.eventTaken(g.event)
+		}
 	}
 }
 
-// settle forgets a part that is not held any more and of which nothing is to be told.
-func (e *Engine) settle(part uint64) {
+// runTaken notes that what was sent of a run has been taken.
+func (e *Engine) runTaken(en *entry) {
+	before := len(en.owed)
+	en.owed = slices.DeleteFunc(en.owed, func(o *owed) bool { return !o.again })
+	if en.isHeld() {
+		e.measure(en)
+	} else {
+		e.weighRun(en)
+	}
+	if !e.settle(en.part) && before > 0 && len(en.owed) == 0 {
+		if w := e.rec(); w != nil {
+			w.Taken(en.part, en.told.Revision)
+		}
+	}
+	e.release(en)
+}
+
+func (e *Engine) eventTaken(ev *eventEntry) {
+	took := ev.owed != nil && !ev.owed.again
+	if took {
+		ev.owed = nil
+		e.measureEvent(ev)
+		e.weigh(ev)
+	}
+	if w := e.rec(); !e.settle(ev.part) && took && w != nil {
+		w.EventTaken(ev.part, ev.told.Revision)
+	}
+}
+
+// release forgets the runs that were kept only as a summary of en might have had
+// to be made again.
+func (e *Engine) release(en *entry) {
+	if len(en.tenant.kept) == 0 || en.isToBeTold() {
+		return
+	}
+	_, kept := en.tenant.around(en)
+	for _, other := range kept {
+		e.settle(other.part)
+	}
+}
+
+// settle forgets a part that is not held any more and of which nothing is to be
+// told, and reports whether it did.
+func (e *Engine) settle(part uint64) bool {
 	g, ok := e.letGo[part]
 	switch {
 	case !ok || e.outbox.waits(part):
-		return
-	case g.run != nil && (g.run.busy > 0 || g.run.unsure):
-		return
-	case g.event != nil && (g.event.busy > 0 || g.event.changed || g.event.unsure):
-		return
+		return false
+	case g.run != nil && (g.run.isToBeTold() || g.run.tenant.isNeeded(g.run)):
+		return false
+	case g.event != nil && g.event.isToBeTold():
+		return false
 	}
 	e.forgetLetGo(part)
+	return true
 }
 
-// forgetLetGo forgets a part that is not held any more.
+// forgetLetGo forgets a part that is not held any more, whether its summaries are
+// taken or not, and what was kept only for these.
 func (e *Engine) forgetLetGo(part uint64) {
 	g := e.letGo[part]
 	delete(e.letGo, part)
 	e.held.letGoBytes -= g.bytes()
 	w := e.rec()
-	switch {
-	case w == nil:
-	case g.event != nil:
-		w.EventDrop(part)
-	default:
+	if g.event != nil {
+		g.event.owed = nil
+		if w != nil {
+			w.EventDrop(part)
+		}
+		return
+	}
+	_, kept := g.run.tenant.around(g.run)
+	g.run.owed = nil // nor does it need those beside it any more
+	g.run.tenant.unkeep(g.run)
+	if w != nil {
 		w.Drop(part)
+	}
+	for _, other := range kept { // which it may have been the last to need
+		e.settle(other.part)
 	}
 }
 
@@ -336,12 +433,20 @@ func (g letGo) bytes() int {
 	return g.event.bytes
 }
 
-// isTold reports whether all that there is to tell of a part has been told.
+// isTold reports whether all that there is to tell of a part has been told, after
+// a restart once more where that is due.
 func (g letGo) isTold() bool {
 	if g.run != nil {
-		return g.run.busy == 0 && !g.run.unsure && g.run.told != nil
+		again := slices.ContainsFunc(g.run.owed, func(o *owed) bool { return o.again })
+		return g.run.busy == 0 && !g.run.unsure && g.run.told != nil && !again
 	}
-	return g.event.busy == 0 && !g.event.unsure && !g.event.changed
+	ev := g.event
+	return ev.busy == 0 && !ev.unsure && !ev.changed && (ev.owed == nil || !ev.owed.again)
+}
+
+// isOwed reports whether the next component is not known to have taken all of it.
+func (g letGo) isOwed() bool {
+	return g.run != nil && len(g.run.owed) > 0 || g.event != nil && g.event.owed != nil
 }
 
 // LogStats is what the log has done; zero without storage.

@@ -75,8 +75,8 @@ const (
 // tenant's are refused for, or hang in, does not keep another's waiting.
 type outbox struct {
 	emit  Emit
-	taken func([]uint64) // parts of which nothing waits any more
-	rung  chan struct{}  // holds one token: there is something new to send
+	taken func([]letterTo) // of parts of which nothing waits any more, the last that did
+	rung  chan struct{}    // holds one token: there is something new to send
 
 	mu       sync.Mutex // guards everything declared below; never held over a call of emit
 	queues   []*queue   // that hold something, in the order in which they first did
@@ -84,7 +84,8 @@ type outbox struct {
 	busy     int            // queues that are being handed over, each by a goroutine of its own
 	idle     chan struct{}  // closed when none is any more; nil where nobody waits for that
 	unsent   map[uint64]int // by part: summaries that wait, or are about to
-	freed    []uint64       // parts that left unsent since taken was told
+	freed    []letterTo     // the last of parts that left unsent since taken was told
+	whole    bool           // none takes another's place: each may be made again after a restart
 	pending  int
 	bytes    int
 	limit    int   // of bytes, about
@@ -113,8 +114,15 @@ type letter struct {
 	offered bool // the next component has seen it, whatever it said
 }
 
-func newOutbox(emit Emit, taken func([]uint64)) *outbox {
+func newOutbox(emit Emit, taken func([]letterTo)) *outbox {
 	return &outbox{emit: emit, taken: taken, rung: make(chan struct{}, 1), byTenant: map[*tenant]*queue{}, unsent: map[uint64]int{}}
+}
+
+// keepWhole has every summary handed over by itself.
+func (o *outbox) keepWhole() {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	o.whole = true
 }
 
 // expect announces a summary of a part, which is then put.
@@ -178,7 +186,7 @@ func (o *outbox) put(t *tenant, s Summary, again bool) {
 		o.byTenant[t] = q
 		o.queues = append(o.queues, q)
 	}
-	if !again && s.revision() > 1 { // the first is never left out: consumers count by it
+	if !again && !o.whole && s.revision() > 1 { // the first is never left out: consumers count by it
 		for i := len(q.waiting) - 1; i >= 0; i-- {
 			if old := &q.waiting[i]; old.summary.same(s) && !old.offered && old.summary.revision() > 0 {
 				s.absorb(old.summary)
@@ -208,7 +216,7 @@ func (o *outbox) remove(q *queue, from, to int) {
 			o.unsent[part] = n - 1
 		case n == 1:
 			delete(o.unsent, part)
-			o.freed = append(o.freed, part)
+			o.freed = append(o.freed, letterTo{tenant: q.tenant, summary: q.waiting[i].summary})
 		}
 	}
 	o.pending -= to - from

@@ -18,8 +18,9 @@ import (
 // UseStore makes the state again that is written down in s, and has what
 // changes from now on written down there. It is called before Start. Timers
 // start afresh: each open run gets a full quiet period or idle timeout, each
-// summarised one a full late window (contract, section 6). Where the component
-// did not end in good order, the newest summaries of held parts are sent again.
+// summarised one a full late window (contract, section 6). Summaries that nobody
+// is known to have taken are sent again, and, where the component did not end in
+// good order, the newest of each part that is held.
 func (e *Engine) UseStore(ctx context.Context, s *store.Store, refuse bool, report func(error), now time.Time) (store.Loaded, error) {
 	r := &restorer{e: e, now: now, tenants: map[uint64]*tenant{}, runs: map[uint64]*restoredRun{}, events: map[uint64]*eventEntry{}}
 	e.mu.Lock()
@@ -32,6 +33,7 @@ func (e *Engine) UseStore(ctx context.Context, s *store.Store, refuse bool, repo
 	}
 	e.log = newLog(s, refuse, report)
 	e.log.on = true
+	e.outbox.keepWhole()
 	e.log.stats = LogStats{Replayed: int64(loaded.Entries), Skipped: int64(loaded.Skipped), Bytes: s.Size()}
 	e.again = r.finish()
 	e.mu.Unlock()
@@ -164,20 +166,33 @@ func (r *restorer) Told(part uint64, completion run.Completion, t *run.Told) err
 		return nil
 	}
 	told := *t
+	if rr.run.Len() > 0 { // else a snapshot has what was told before the spans, and not how many there were
+		rr.owed = append(rr.owed, &owed{
+			told: &told, before: rr.told, as: completion, run: rr.run.Snapshot(), caveats: rr.caveats, again: true,
+		})
+	}
 	rr.before, rr.told, rr.toldAs = rr.told, &told, completion
 	rr.changed = completion == run.MaxDuration // it stayed open
 	return nil
 }
 
-func (r *restorer) Taken(uint64, int) error {
+func (r *restorer) Taken(part uint64, revision int) error {
 	r.clean = false
+	if rr := r.runs[part]; rr != nil {
+		rr.owed = slices.DeleteFunc(rr.owed, func(o *owed) bool { return o.told.Revision <= revision })
+	}
 	return nil
 }
 
-func (r *restorer) Reopened(part uint64, revision, _ int) error {
+func (r *restorer) Reopened(part uint64, revision, spans int) error {
 	r.clean = false
-	if rr := r.runs[part]; rr != nil && rr.told != nil && rr.told.Revision == revision {
-		rr.changed = true
+	rr := r.runs[part]
+	if rr == nil || rr.told == nil || rr.told.Revision != revision {
+		return nil
+	}
+	rr.changed = true
+	if n := len(rr.owed); n > 0 && spans > 0 {
+		rr.owed[n-1].run = rr.owed[n-1].run.First(spans)
 	}
 	return nil
 }
@@ -274,12 +289,18 @@ func (r *restorer) EventTold(part uint64, t *event.Told) error {
 		return nil
 	}
 	told := *t
+	if !ev.event.IsEmpty() {
+		ev.owed = &eventOwed{told: &told, before: ev.told, event: ev.event.Snapshot(), claims: slices.Clip(ev.claims), again: true}
+	}
 	ev.before, ev.told, ev.changed = ev.told, &told, false
 	return nil
 }
 
-func (r *restorer) EventTaken(uint64, int) error {
+func (r *restorer) EventTaken(part uint64, revision int) error {
 	r.clean = false
+	if ev := r.events[part]; ev != nil && ev.owed != nil && ev.owed.told.Revision <= revision {
+		ev.owed = nil
+	}
 	return nil
 }
 
@@ -300,8 +321,15 @@ func (r *restorer) EventDrop(part uint64) error {
 	return nil
 }
 
+// Clean: by then everything had been taken.
 func (r *restorer) Clean() error {
 	r.clean = true
+	for _, rr := range r.runs {
+		rr.owed = nil
+	}
+	for _, ev := range r.events {
+		ev.owed = nil
+	}
 	return nil
 }
 
@@ -323,15 +351,14 @@ func (ev *eventEntry) say(f *run.Fact) bool {
 func (r *restorer) finish() []letGo {
 	e := r.e
 	var held []*entry
+	var kept []*restoredRun
 	for _, rr := range r.order {
 		en := rr.entry
 		switch {
 		case rr.dropped || en.run.Len() == 0:
 			continue
 		case en.letGoAs != "":
-			e.letGo[en.part] = letGo{run: en}
-			en.bytes = sizeOf(en)
-			e.held.letGoBytes += en.bytes
+			kept = append(kept, rr)
 			continue
 		}
 		en.touched, en.revisitAt = r.now, r.now.Add(e.config.MaxDuration)
@@ -349,13 +376,33 @@ func (r *restorer) finish() []letGo {
 		r.place(en)
 		r.takeLeftOut(en)
 	}
+	for _, rr := range kept {
+		r.keep(rr)
+	}
 	r.placeEvents()
 	var again []letGo
 	if !r.clean {
 		again = r.again(held) // before the limits let any go: what may not have arrived is kept
 	}
+	for _, rr := range kept {
+		e.settle(rr.part) // those that another was looked at beside, and nothing more
+	}
 	e.enforce(r.now)
 	return again
+}
+
+// keep puts a part among those that are not held any more, where those beside it
+// find it. What came since it was told last, if anything, is to be told.
+func (r *restorer) keep(rr *restoredRun) {
+	en, t := rr.entry, rr.tenant
+	en.keptIn, en.traces = en.traces, nil
+	for _, trace := range en.keptIn {
+		t.list(en, trace)
+	}
+	en.unsure = en.told == nil || rr.changed
+	en.bytes = en.size()
+	r.e.held.letGoBytes += en.bytes
+	r.e.letGo[en.part] = letGo{run: en}
 }
 
 // takeLeftOut forgets the strays that found their run and were left out at its
@@ -413,6 +460,7 @@ func (r *restorer) placeEvents() {
 		if older := ev.tenant.events[ev.key]; older != nil { // let go, and not taken by then
 			e.releaseEvent(older)
 			e.letGo[older.part] = letGo{event: older}
+			e.weigh(older)
 			if older.changed {
 				e.deadlines.set(&older.timer, r.now)
 			}
@@ -454,27 +502,45 @@ func (e *Engine) enforce(now time.Time) {
 	e.shrink(now, &e.aside)
 }
 
-// again gives the parts whose newest summary is to be made once more: the next
-// component may not have it.
+// again gives the parts of which summaries are to be made once more: those that
+// nobody is known to have taken, and the newest of each part that is held, which
+// may be lost behind the next component.
 func (r *restorer) again(held []*entry) []letGo {
 	var list []letGo
-	for part, g := range r.e.letGo {
-		if g.run != nil {
-			g.run.unsure = g.run.told != nil
-			list = append(list, r.e.letGo[part])
+	for _, rr := range r.order {
+		if g, ok := r.e.letGo[rr.part]; ok && g.run.isToBeTold() {
+			list = append(list, g)
 		}
 	}
 	for _, en := range held {
-		en.unsure = en.told != nil // of an open run it shows when that is summarised
-		if en.isLate && en.isHeld() {
+		if len(en.owed) == 0 && en.told != nil {
+			if en.isLate {
+				en.owed = append(en.owed, &owed{
+					told: en.told, before: en.before, as: en.toldAs, run: en.run.Snapshot(), caveats: en.caveats,
+					again: true, courtesy: true,
+				})
+			} else {
+				en.unsure = true // it shows when it is summarised
+			}
+		}
+		if len(en.owed) > 0 {
 			list = append(list, letGo{run: en})
+			r.e.measure(en)
 		}
 	}
 	for _, ev := range r.inOrder {
-		ev.unsure = ev.told != nil
-		if ev.told != nil && !ev.changed && r.events[ev.part] != nil {
-			list = append(list, letGo{event: ev})
+		if ev.told == nil || r.events[ev.part] == nil {
+			continue
 		}
+		switch {
+		case ev.owed != nil:
+		case ev.changed:
+			ev.unsure = true
+			continue
+		default:
+			ev.owed = &eventOwed{told: ev.told, before: ev.before, event: ev.event.Snapshot(), claims: slices.Clip(ev.claims), again: true, courtesy: true}
+		}
+		list = append(list, letGo{event: ev})
 	}
 	return list
 }
@@ -504,89 +570,188 @@ func (e *Engine) againLoop(ctx context.Context) {
 	}
 }
 
+// runAgain is what is to be told again of a run, and views of the runs beside it.
+type runAgain struct {
+	entry *entry
+	owed  []*owed
+	views []view
+}
+
+// view is the runs beside one, as one may see them.
+type view struct {
+	beside  []run.Run
+	caveats billing.Caveats
+}
+
+// eventAgain is the same of an event.
+type eventAgain struct {
+	entry *eventEntry
+	owed  *eventOwed
+}
+
 // tellAgain makes summaries once more as they were, under the numbers that
-// they had. What would differ from what was told is told as a revision; what
-// has been told anew meanwhile is left alone.
+// they had; and at last those of parts that were let go before there was one.
 func (e *Engine) tellAgain(list []letGo) {
 	e.summarising.Lock()
 	defer e.summarising.Unlock()
-	jobs, events := e.takeAgain(list)
+	runs, events, jobs := e.takeAgain(list)
 	now := time.Now()
-	var same []letterTo
-	differ, differing := jobs[:0:0], events[:0:0]
-	for i := range jobs {
-		j := &jobs[i]
-		s := e.summaryOf(j)
-		if last := j.entry.told; last != nil && asTold(s, last, j.entry.before) {
-			same = append(same, letterTo{j.entry.tenant, Summary{Run: s}, true})
-		} else {
-			differ = append(differ, *j)
+	var letters []letterTo
+	var others []func() // what is known of a summary that could not be made as it was
+	for i := range runs {
+		a := &runs[i]
+		for _, o := range a.owed {
+			s, same := e.remake(a, o)
+			switch {
+			case same:
+			case o.courtesy: // somebody has it as it was
+				continue
+			default:
+				told := s.Told()
+				others = append(others, func() { a.entry.tellOther(o, &told); e.doubt(a.entry, billing.PossibleDuplicate) })
+			}
+			letters = append(letters, letterTo{a.entry.tenant, Summary{Run: s}, true})
 		}
 	}
 	for i := range events {
-		j := &events[i]
-		s := eventSummaryOf(j, now)
-		if eventAsTold(s, j.entry.told, j.entry.before) {
-			same = append(same, letterTo{j.entry.tenant, Summary{Event: s}, true})
-		} else {
-			differing = append(differing, *j)
+		a := &events[i]
+		s := eventSummaryOf(&eventJob{entry: a.entry, event: a.owed.event}, now)
+		switch {
+		case eventAsTold(s, a.owed.told, a.owed.before):
+		case a.owed.courtesy:
+			continue
+		default:
+			s.Revision = a.owed.told.Revision
+			told := s.Told()
+			others = append(others, func() {
+				if a.entry.told == a.owed.told {
+					a.entry.told = &told
+				}
+			})
 		}
+		letters = append(letters, letterTo{a.entry.tenant, Summary{Event: s}, true})
 	}
 	e.mu.Lock()
-	for _, l := range same {
+	for _, l := range letters {
 		e.outbox.expect(l.summary.part())
 	}
-	for i := range jobs {
-		jobs[i].entry.busy--
-		jobs[i].entry.unsure = false
+	for _, change := range others {
+		change()
+	}
+	for i := range runs {
+		en := runs[i].entry
+		en.busy--
+		for _, o := range runs[i].owed {
+			o.again = false
+		}
+		if !e.outbox.waits(en.part) { // nothing of it is sent
+			e.runTaken(en)
+		}
 	}
 	for i := range events {
-		events[i].entry.busy--
-		events[i].entry.unsure = false
-	}
-	for i := range differ {
-		differ[i].entry.busy++
-	}
-	for i := range differing {
-		differing[i].entry.busy++
+		ev := events[i].entry
+		ev.busy--
+		events[i].owed.again = false
+		if !e.outbox.waits(ev.part) {
+			e.eventTaken(ev)
+		}
 	}
 	e.mu.Unlock()
-	e.send(same)
-	e.summarise(differ, now)
-	e.summariseEvents(differing, now)
+	e.send(letters)
+	e.summarise(jobs, now)
 	e.outbox.ring()
 }
 
-// takeAgain makes the jobs of those of which nothing was told since the start.
-func (e *Engine) takeAgain(list []letGo) (jobs []job, events []eventJob) {
+// takeAgain takes what is to be made once more, and makes the jobs of what was
+// never made.
+func (e *Engine) takeAgain(list []letGo) (runs []runAgain, events []eventAgain, jobs []job) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	for _, g := range list {
-		switch en, ev := g.run, g.event; {
-		case en != nil && en.letGoAs != "":
-			if _, waits := e.letGo[en.part]; waits && (en.unsure || en.told == nil) {
-				en.busy++
-				jobs = append(jobs, e.jobOf(en, en.letGoAs))
+		if ev := g.event; ev != nil {
+			if ev.owed != nil && ev.owed.again {
+				ev.busy++
+				events = append(events, eventAgain{ev, ev.owed})
 			}
-		case en != nil:
-			if en.unsure && en.isLate && en.isHeld() {
-				en.busy++
-				jobs = append(jobs, e.jobOf(en, en.toldAs))
-			}
-		case ev.unsure && !ev.changed:
-			ev.busy++
-			events = append(events, eventJob{entry: ev, event: ev.event.Snapshot()})
+			continue
+		}
+		en := g.run
+		views := e.viewsOf(en)
+		if list := slices.DeleteFunc(slices.Clone(en.owed), func(o *owed) bool { return !o.again }); len(list) > 0 {
+			en.busy++
+			runs = append(runs, runAgain{en, list, views})
+		}
+		if _, isLetGo := e.letGo[en.part]; isLetGo && en.unsure {
+			en.busy++
+			j := e.jobOf(en, en.letGoAs)
+			j.beside = views[0].beside
+			j.caveats |= views[0].caveats
+			jobs = append(jobs, j)
 		}
 	}
-	return jobs, events
+	return runs, events, jobs
+}
+
+// viewsOf gives the runs beside one in the ways in which they may have been seen
+// when it was told: with those that were let go or without, as they are or as
+// they were told themselves.
+func (e *Engine) viewsOf(en *entry) []view {
+	held, kept := en.tenant.around(en)
+	all := slices.Concat(held, kept)
+	if len(all) == 0 {
+		return []view{{}}
+	}
+	look := func(list []*entry, asTold bool) view {
+		beside, caveats := e.lookAt(slices.Values(list), asTold)
+		return view{beside, caveats}
+	}
+	views := []view{look(all, false), look(all, true)}
+	if len(kept) > 0 {
+		views = append(views, look(held, false))
+	}
+	return append(views, view{})
+}
+
+// remake makes a summary once more, and reports whether it is what was told.
+// One that is not says so: what was beside its run then is not known any more.
+func (e *Engine) remake(a *runAgain, o *owed) (*run.Summary, bool) {
+	make := func(v *view, caveats billing.Caveats) *run.Summary {
+		j := job{entry: a.entry, run: o.run, beside: v.beside, completion: o.as, caveats: o.caveats | v.caveats | caveats, began: a.entry.began}
+		return e.summaryOf(&j)
+	}
+	for i := range a.views {
+		if s := make(&a.views[i], 0); asTold(s, o.told, o.before) {
+			return s, true
+		}
+	}
+	s := make(&a.views[0], billing.PossibleDuplicate)
+	asTold(s, o.told, o.before)
+	s.Revision = o.told.Revision
+	return s, false
+}
+
+// tellOther notes that a revision is told other than it was: the next one is by
+// how much it differs from that.
+func (en *entry) tellOther(o *owed, told *run.Told) {
+	for _, next := range en.owed {
+		if next.before == o.told {
+			next.before = told
+		}
+	}
+	if en.told == o.told {
+		en.told = told
+	}
+	if en.before == o.told {
+		en.before = told
+	}
+	o.told = told
 }
 
 // asTold makes s the summary that last is of, and reports whether it is.
 func asTold(s *run.Summary, last, before *run.Told) bool {
-	if before != nil {
-		s.Revise(before)
-	} else {
-		s.Anchor = last.Anchor
+	s.Anchor = last.Anchor
+	if before != nil && !s.Revise(before) {
+		s.Increase, s.ModelIncrease = 0, nil
 	}
 	told := s.Told()
 	if told.Digest != last.Digest {

@@ -21,6 +21,7 @@ import (
 	"github.com/runrollup/runrollupprocessor/internal/botanu"
 	"github.com/runrollup/runrollupprocessor/internal/event"
 	"github.com/runrollup/runrollupprocessor/internal/journal"
+	"github.com/runrollup/runrollupprocessor/internal/money"
 	"github.com/runrollup/runrollupprocessor/internal/outcome"
 	"github.com/runrollup/runrollupprocessor/internal/run"
 	"github.com/runrollup/runrollupprocessor/internal/store"
@@ -765,4 +766,187 @@ func TestEndDoesNotWaitForWhoNeverAnswers(t *testing.T) {
 			close(answer)
 		})
 	}
+}
+
+// TestRestartWhileTheNextComponentIsDown: what is told after a restart is what
+// would have been told without it: no revision is missing, what one run says of
+// the calls of another it still does, and what consumers count by, the increases,
+// adds up to the total.
+func TestRestartWhileTheNextComponentIsDown(t *testing.T) {
+	call := func(runID string, id byte, input int64) ptrace.Traces {
+		return usageOn(onSpan(spanOf(runID, id), func(span ptrace.Span) {
+			span.SetTraceID([16]byte{7})
+			span.SetParentSpanID([8]byte{1})
+		}), "chat", input, 10)
+	}
+	agent := onSpan(usageOn(spanOf("a", 1), "invoke_agent", 100, 10), func(span ptrace.Span) { span.SetTraceID([16]byte{7}) })
+	apart := onSpan(spanOf("cc", 2), func(span ptrace.Span) { span.SetTraceID([16]byte{8}) })
+	revisions := []ptrace.Traces{agent, call("a", 3, 70), call("a", 4, 30)}
+	nested := []ptrace.Traces{agent, call("b", 2, 100)}
+	events := []ptrace.Traces{attemptOf("e", "a", "failed"), usageOn(attemptOf("e", "bb", "success"), "chat", 50, 0), review("e", "failed")}
+	for name, c := range map[string]struct {
+		change func(*Config)
+		steps  []ptrace.Traces
+		gap    time.Duration
+		wait   time.Duration
+	}{
+		"revisions":                      {nil, revisions, 20 * time.Second, 20 * time.Second},
+		"a span that came since":         {nil, revisions, 20 * time.Second, time.Second},
+		"revisions that are let go":      {nil, revisions, 20 * time.Second, time.Hour},
+		"nested runs":                    {nil, nested, 0, 20 * time.Second},
+		"nested runs, one after another": {nil, nested, 20 * time.Second, 20 * time.Second},
+		"nested runs that are let go":    {nil, nested, 0, 30 * time.Minute},
+		"nested runs without a window":   {func(c *Config) { c.LateWindow = 0 }, nested, 0, 20 * time.Second},
+		"an eviction":                    {func(c *Config) { c.OpenRuns = 2 }, append(slices.Clip(nested), apart), 0, time.Second},
+		"an eviction of what waits":      {func(c *Config) { c.OpenRuns = 1 }, append(slices.Clip(revisions[:2]), apart), 11 * time.Second, 20 * time.Second},
+		"an eviction, and more since":    {func(c *Config) { c.OpenRuns = 1 }, append(slices.Clip(revisions[:2]), apart, revisions[2]), 9 * time.Second, time.Second},
+		"events":                         {withEvents, events, 0, 10 * time.Minute},
+		"events that changed since":      {withEvents, events, 3 * time.Minute, 40 * time.Second},
+		"events that were told":          {withEvents, events, 3 * time.Minute, 10 * time.Minute},
+	} {
+		t.Run(name, func(t *testing.T) {
+			config := testConfig(t)
+			if c.change != nil {
+				c.change(&config)
+			}
+			synctest.Test(t, func(t *testing.T) {
+				type total struct {
+					calls  int
+					amount money.Amount
+					spans  int
+				}
+				var want map[string]total
+				for _, how := range []string{"not at all", "in good order", "by a kill", "after a snapshot", "twice", "twice, and after a snapshot"} {
+					s := &sink{}
+					p := startOn(t, newDisk(), config, s, false)
+					s.answer(errors.New("down"))
+					for i, td := range c.steps {
+						if i > 0 {
+							after(c.gap)
+						}
+						p.accept(t, td)
+					}
+					after(c.wait)
+					switch how {
+					case "after a snapshot":
+						p.snapshot(t.Context())
+					case "twice, and after a snapshot":
+						p = p.restart(t, true, config, s, errors.New("down"))
+						synctest.Wait()
+						p.snapshot(t.Context())
+					case "twice":
+						p = p.restart(t, true, config, s, errors.New("down"))
+						after(time.Minute)
+					}
+					if s.answer(nil); how != "not at all" {
+						p = p.restart(t, how != "in good order", config, s, nil)
+					}
+					after(3 * time.Hour)
+					assert.Zero(t, p.Gauges().Bytes)
+					assert.Empty(t, p.letGo)
+					p.kill()
+
+					got := map[string]total{}
+					byPart := map[uint64][]run.Summary{}
+					for _, summary := range s.take() {
+						byPart[summary.Part] = append(byPart[summary.Part], summary)
+					}
+					for _, list := range byPart {
+						list = asOnce(list)
+						id, sum := list[0].RunID, money.Amount(0)
+						for i := range list {
+							assert.Equal(t, i, list[i].Revision, "ended %s: a revision of %s", how, id)
+							sum += list[i].Increase
+						}
+						last := &list[len(list)-1]
+						assert.Equal(t, last.Cost.Total, sum, "ended %s: the increases of %s", how, id)
+						was := got[id]
+						got[id] = total{was.calls + last.Cost.Calls, was.amount + sum, was.spans + last.SpanCount}
+						if how != "not at all" && c.change == nil {
+							assert.Empty(t, last.Cost.Caveats, "ended %s: %s", how, id)
+						}
+					}
+					newest := map[uint64]event.Summary{}
+					revisions := map[uint64]map[int]money.Amount{}
+					for _, summary := range s.takeEvents() {
+						if revisions[summary.Part] == nil {
+							revisions[summary.Part] = map[int]money.Amount{}
+						}
+						revisions[summary.Part][summary.Revision] = summary.Increase
+						if summary.Revision >= newest[summary.Part].Revision {
+							newest[summary.Part] = summary
+						}
+					}
+					for part, last := range newest {
+						sum := money.Amount(0)
+						for i := range last.Revision + 1 {
+							assert.Contains(t, revisions[part], i, "ended %s: a revision of the event", how)
+							sum += revisions[part][i]
+						}
+						assert.Equal(t, last.Total, sum)
+						got["event"] = total{got["event"].calls + last.Runs, got["event"].amount + last.Total, int(last.Outcome.Status)}
+					}
+					if want == nil {
+						want = got
+					}
+					assert.Equal(t, want, got, "ended %s", how)
+				}
+			})
+		})
+	}
+}
+
+// TestJournalOfVersion1: it does not say what was taken. Of each part that is held
+// or was let go the newest revision is told again, and no earlier one; one that
+// more came to since is told now, too.
+func TestJournalOfVersion1(t *testing.T) {
+	s := &sink{}
+	e := New(testConfig(t), s.emit, s.tell)
+	r := &restorer{e: e, now: time.Now(), tenants: map[uint64]*tenant{}, runs: map[uint64]*restoredRun{}, events: map[uint64]*eventEntry{}}
+	const tenant, late, open, letGo, snapshot = 1, 11, 12, 13, 14
+	var w journal.Writer
+	w.Tenant(tenant, nil)
+	tell := func(part uint64, id string, spans int, told ...int) {
+		w.Begin(part, tenant, id, 1)
+		var facts run.Run
+		var before *run.Told
+		for i := range spans {
+			f := run.Fact{Key: run.SpanKey{Trace: [16]byte{byte(part)}, Span: [8]byte{byte(i)}}, Flags: run.NoParent, Start: 1, End: 2}
+			w.Fact(part, &f)
+			facts.Add(&f, spans)
+			if slices.Contains(told, i+1) {
+				summary := run.Summarize(facts, run.RootEnded, run.Options{})
+				summary.RunID, summary.Part = id, part
+				if before != nil {
+					require.True(t, summary.Revise(before))
+				}
+				as := summary.Told()
+				w.Told(part, run.RootEnded, &as)
+				before = &as
+			}
+		}
+	}
+	tell(late, "late", 3, 1, 2, 3)
+	tell(open, "open", 3, 1, 2)
+	tell(letGo, "let go", 2, 1, 2)
+	w.LetGo(letGo, run.Evicted)
+	w.Begin(snapshot, tenant, "snapshot", 1) // of an open run: what was told, and then the spans
+	w.Told(snapshot, run.RootEnded, &run.Told{Revision: 4})
+	w.Fact(snapshot, &run.Fact{Key: run.SpanKey{Span: [8]byte{1}}})
+	entry := w.Take()
+	entry[0] = 1
+	require.NoError(t, journal.Read(entry, r))
+	e.outbox.keepWhole()
+	e.again = r.finish()
+	e.log = newLog(nil, false, func(error) {})
+	e.log.failing = errors.New("there is none")
+	e.tellAgain(e.again)
+	told := map[string]int{}
+	for _, l := range e.outbox.queues[0].waiting {
+		told[l.summary.Run.RunID] = l.summary.Run.Revision
+		assert.Empty(t, l.summary.Run.Cost.Caveats)
+	}
+	assert.Equal(t, map[string]int{"late": 2, "open": 1, "let go": 1}, told)
+	assert.Len(t, e.outbox.queues[0].waiting, 3)
+	assert.Equal(t, 2, e.held.open)
 }

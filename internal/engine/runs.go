@@ -46,7 +46,20 @@ type entry struct {
 	toldAs  run.Completion // of the last one
 	letGoAs run.Completion // set when it is not held any more
 	busy    int            // summaries of it that are being made
-	unsure  bool           // nobody knows whether the last summary has arrived
+	unsure  bool           // after a restart: a summary is to be made, again or at last
+	owed    []*owed        // revisions that nobody is known to have taken, oldest first
+	keptIn  [][16]byte     // traces under which it is in tenant.kept
+}
+
+// owed is a revision that waits to be taken, and what it takes to make it again
+// as it was.
+type owed struct {
+	told, before *run.Told // before is of the revision before
+	as           run.Completion
+	run          run.Run         // as it was
+	caveats      billing.Caveats // of the run, as they were
+	again        bool            // after a restart it is to be made once more
+	courtesy     bool            // it was taken before the restart
 }
 
 // join adds one fact to its run.

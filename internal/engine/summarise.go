@@ -16,6 +16,7 @@ type job struct {
 	beside     []run.Run // snapshots of other runs in its traces
 	completion run.Completion
 	caveats    billing.Caveats
+	own        billing.Caveats // of them, those that are the run's for good
 	began      time.Time
 	bytes      int          // of an evicted run
 	again      bool         // told once more, as it was
@@ -25,7 +26,7 @@ type job struct {
 
 // jobOf is the job to summarise a run as it is now.
 func (e *Engine) jobOf(en *entry, completion run.Completion) job {
-	j := job{entry: en, run: en.run.Snapshot(), completion: completion, caveats: en.caveats, began: en.began}
+	j := job{entry: en, run: en.run.Snapshot(), completion: completion, caveats: en.caveats, own: en.caveats, began: en.began}
 	beside, caveats := e.snapshotsBeside(en)
 	j.beside = beside
 	j.caveats |= caveats
@@ -66,6 +67,12 @@ func (e *Engine) take(now time.Time) []job {
 		en := next.run
 		if en == nil {
 			e.dueEvents = append(e.dueEvents, next.event)
+			continue
+		}
+		if !en.isLate && len(en.owed) > 0 {
+			// One revision at a time: those that wait could not all be made again
+			// as they were, nor be told apart from those that arrived.
+			e.deadlines.set(&en.timer, now.Add(e.config.QuietPeriod))
 			continue
 		}
 		due = append(due, en)
@@ -232,10 +239,14 @@ func (e *Engine) remember(jobs []job, now time.Time) {
 		}
 		if j.told == nil {
 			e.settle(j.entry.part)
+			e.release(j.entry)
 			continue
 		}
 		if e.log != nil {
 			j.entry.before, j.entry.toldAs = j.entry.told, j.completion
+			j.entry.owed = append(j.entry.owed, &owed{
+				told: j.told, before: j.entry.told, as: j.completion, run: j.run, caveats: j.own,
+			})
 			e.outbox.expect(j.entry.part)
 			if w := e.rec(); w != nil {
 				w.Told(j.entry.part, j.completion, j.told)
@@ -247,6 +258,8 @@ func (e *Engine) remember(jobs []job, now time.Time) {
 		j.entry.told = j.told
 		if j.entry.isHeld() {
 			e.measure(j.entry)
+		} else if e.log != nil {
+			e.weighRun(j.entry)
 		}
 		if e.config.Events {
 			e.putIntoEvent(j.entry, &j.member, now, &e.aside)

@@ -25,6 +25,8 @@ type tenant struct {
 	// traces tells which of the held runs have spans in a trace: one trace can
 	// hold several runs, and what one of them repeats of another it is not billed.
 	traces map[[16]byte][]*entry
+	// kept is the same of runs that are let go, where others were beside them.
+	kept map[[16]byte][]*entry
 	// crowded counts the held runs that a trace had no place for in traces. It
 	// knows of the trace, with none, for as long as another run of it is held.
 	crowded map[[16]byte]int

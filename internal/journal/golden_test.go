@@ -47,6 +47,9 @@ func testGolden(t *testing.T, v int) {
 	if err := Read(stored, &got); err != nil {
 		t.Fatal(err)
 	}
+	if v == 1 { // what is told of what it does not say
+		got = slices.DeleteFunc(got, func(r record) bool { return r.kind == kindTaken || r.kind == kindEventTaken })
+	}
 	if len(got) != len(want) {
 		t.Fatalf("%d records, want %d", len(got), len(want))
 	}

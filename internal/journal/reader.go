@@ -176,6 +176,9 @@ func (r *reader) ofRun(k kind, to Handler) error {
 		completion := run.Completion(r.name())
 		r.readTold(&r.told)
 		if r.done() {
+			if err := r.takenBefore(r.told.Revision, func(n int) error { return to.Taken(part, n) }); err != nil {
+				return err
+			}
 			return to.Told(part, completion, &r.told)
 		}
 	case kindLetGo:
@@ -227,6 +230,9 @@ func (r *reader) ofEvent(k kind, to Handler) error {
 	case kindEventTold:
 		r.readEventTold(&r.eventTold)
 		if r.done() {
+			if err := r.takenBefore(r.eventTold.Revision, func(n int) error { return to.EventTaken(id, n) }); err != nil {
+				return err
+			}
 			return to.EventTold(id, &r.eventTold)
 		}
 	case kindEventDrop:
@@ -245,6 +251,15 @@ func (r *reader) ofEvent(k kind, to Handler) error {
 		}
 	}
 	return nil
+}
+
+// takenBefore tells that the revisions before one are taken, as version 1 does not
+// say of any: they were not told again.
+func (r *reader) takenBefore(revision int, tell func(int) error) error {
+	if r.entry[0] != 1 || revision == 0 {
+		return nil
+	}
+	return tell(revision - 1)
 }
 
 // metadata reads that of a tenant.

@@ -263,6 +263,14 @@ func (r *Run) Snapshot() Run {
 	return Run{nodes: r.nodes, identities: r.identities, services: r.services, outside: r.outside, truncated: r.truncated}
 }
 
+// First is the run as it was when it had n spans. A span that said something
+// else since says that.
+func (r *Run) First(n int) Run {
+	s := r.Snapshot()
+	s.nodes = s.nodes[:min(max(n, 0), len(s.nodes))]
+	return s
+}
+
 // IsRoot reports whether a span alone shows that its run's root has arrived:
 // it is named as one, or has no parent here (contract, section 6).
 func (f Flags) IsRoot() bool { return f&(NamedRoot|NoParent|RemoteParent) != 0 }
