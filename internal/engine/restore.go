@@ -22,7 +22,7 @@ import (
 // is known to have taken are sent again, and, where the component did not end in
 // good order, the newest of each part that is held.
 func (e *Engine) UseStore(ctx context.Context, s *store.Store, refuse bool, report func(error), now time.Time) (store.Loaded, error) {
-	r := &restorer{e: e, now: now, tenants: map[uint64]*tenant{}, runs: map[uint64]*restoredRun{}, events: map[uint64]*eventEntry{}}
+	r := newRestorer(e, now)
 	e.mu.Lock()
 	loaded, err := s.Load(ctx,
 		func(entry []byte) error { return journal.Read(entry, r) },
@@ -52,13 +52,28 @@ type restorer struct {
 	order   []*restoredRun
 	events  map[uint64]*eventEntry
 	inOrder []*eventEntry
+	traces  map[besideOf][]*restoredRun
 	clean   bool
+}
+
+// besideOf is a trace of a tenant.
+type besideOf struct {
+	tenant *tenant
+	trace  [16]byte
+}
+
+func newRestorer(e *Engine, now time.Time) *restorer {
+	return &restorer{
+		e: e, now: now, tenants: map[uint64]*tenant{}, runs: map[uint64]*restoredRun{}, events: map[uint64]*eventEntry{},
+		traces: map[besideOf][]*restoredRun{},
+	}
 }
 
 // restoredRun is a part of a run on its way back.
 type restoredRun struct {
 	*entry
-	changed bool // something came since it was told
+	changed bool   // something came since it was told
+	ended   []view // the runs beside it when it was let go
 	dropped bool
 }
 
@@ -124,6 +139,8 @@ func (r *restorer) Fact(part uint64, f *run.Fact) error {
 	rr.nameEvent(&f.Identity)
 	if !slices.Contains(rr.traces, f.Key.Trace) {
 		rr.traces = append(rr.traces, f.Key.Trace)
+		of := besideOf{rr.tenant, f.Key.Trace}
+		r.traces[of] = append(r.traces[of], rr)
 	}
 	return nil
 }
@@ -169,11 +186,36 @@ func (r *restorer) Told(part uint64, completion run.Completion, t *run.Told) err
 	if rr.run.Len() > 0 { // else a snapshot has what was told before the spans, and not how many there were
 		rr.owed = append(rr.owed, &owed{
 			told: &told, before: rr.told, as: completion, run: rr.run.Snapshot(), caveats: rr.caveats, again: true,
+			views: append(slices.Clip(rr.ended), r.viewsOf(rr)...),
 		})
 	}
 	rr.before, rr.told, rr.toldAs = rr.told, &told, completion
 	rr.changed = completion == run.MaxDuration // it stayed open
 	return nil
+}
+
+// viewsOf gives the runs beside one as they are by now: those that are held, and
+// with those that are let go, which may have been when its snapshot was taken.
+func (r *restorer) viewsOf(rr *restoredRun) []view {
+	var all, held []*entry
+	for _, trace := range rr.traces {
+		for _, other := range r.traces[besideOf{rr.tenant, trace}] {
+			if other == rr || other.dropped || slices.Contains(all, other.entry) {
+				continue
+			}
+			if all = append(all, other.entry); other.letGoAs == "" {
+				held = append(held, other.entry)
+			}
+		}
+	}
+	if len(all) == 0 {
+		return nil
+	}
+	views := []view{r.e.viewOf(all, false)}
+	if len(held) < len(all) {
+		views = append(views, r.e.viewOf(held, false))
+	}
+	return views
 }
 
 func (r *restorer) Taken(part uint64, revision int) error {
@@ -201,6 +243,7 @@ func (r *restorer) LetGo(part uint64, completion run.Completion) error {
 	r.clean = false
 	if rr := r.runs[part]; rr != nil {
 		rr.letGoAs = completion
+		rr.ended = r.viewsOf(rr) // its last summary may be made of it as it is now, and told later
 	}
 	return nil
 }
@@ -701,30 +744,34 @@ func (e *Engine) viewsOf(en *entry) []view {
 	if len(all) == 0 {
 		return []view{{}}
 	}
-	look := func(list []*entry, asTold bool) view {
-		beside, caveats := e.lookAt(slices.Values(list), asTold)
-		return view{beside, caveats}
-	}
-	views := []view{look(all, false), look(all, true)}
+	views := []view{e.viewOf(all, false), e.viewOf(all, true)}
 	if len(kept) > 0 {
-		views = append(views, look(held, false))
+		views = append(views, e.viewOf(held, false))
 	}
 	return append(views, view{})
+}
+
+func (e *Engine) viewOf(list []*entry, asTold bool) view {
+	beside, caveats := e.lookAt(slices.Values(list), asTold)
+	return view{beside, caveats}
 }
 
 // remake makes a summary once more, and reports whether it is what was told.
 // One that is not says so: what was beside its run then is not known any more.
 func (e *Engine) remake(a *runAgain, o *owed) (*run.Summary, bool) {
 	make := func(v *view, caveats billing.Caveats) *run.Summary {
-		j := job{entry: a.entry, run: o.run, beside: v.beside, completion: o.as, caveats: o.caveats | v.caveats | caveats, began: a.entry.began}
+		j := job{entry: a.entry, run: o.run, beside: v.beside, completion: o.as, caveats: caveats | v.caveats, began: a.entry.began}
 		return e.summaryOf(&j)
 	}
-	for i := range a.views {
-		if s := make(&a.views[i], 0); asTold(s, o.told, o.before) {
-			return s, true
+	views := slices.Concat(o.views, a.views)
+	for _, caveats := range [...]billing.Caveats{o.caveats, o.caveats &^ billing.PossibleDuplicate} { // which may have come while it was made
+		for i := range views {
+			if s := make(&views[i], caveats); asTold(s, o.told, o.before) {
+				return s, true
+			}
 		}
 	}
-	s := make(&a.views[0], billing.PossibleDuplicate)
+	s := make(&a.views[0], o.caveats|billing.PossibleDuplicate)
 	asTold(s, o.told, o.before)
 	s.Revision = o.told.Revision
 	return s, false

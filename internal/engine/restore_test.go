@@ -647,7 +647,7 @@ func TestSpanLimitOutlivesARestartUnderAHigherOne(t *testing.T) {
 func TestSnapshotKnowsWhereAStrayWent(t *testing.T) {
 	s := &sink{}
 	e := New(testConfig(t), s.emit, s.tell)
-	r := &restorer{e: e, now: time.Now(), tenants: map[uint64]*tenant{}, runs: map[uint64]*restoredRun{}, events: map[uint64]*eventEntry{}}
+	r := newRestorer(e, time.Now())
 	const part, tenant = 7, 1
 	root := run.Fact{Key: run.SpanKey{Trace: [16]byte{1}, Span: [8]byte{1}}, Start: 1, End: 2}
 	child := run.Fact{Key: run.SpanKey{Trace: [16]byte{1}, Span: [8]byte{2}}, Parent: root.Key.Span, Start: 1, End: 2}
@@ -902,7 +902,7 @@ func TestRestartWhileTheNextComponentIsDown(t *testing.T) {
 func TestJournalOfVersion1(t *testing.T) {
 	s := &sink{}
 	e := New(testConfig(t), s.emit, s.tell)
-	r := &restorer{e: e, now: time.Now(), tenants: map[uint64]*tenant{}, runs: map[uint64]*restoredRun{}, events: map[uint64]*eventEntry{}}
+	r := newRestorer(e, time.Now())
 	const tenant, late, open, letGo, snapshot = 1, 11, 12, 13, 14
 	var w journal.Writer
 	w.Tenant(tenant, nil)

@@ -60,6 +60,7 @@ type owed struct {
 	caveats      billing.Caveats // of the run, as they were
 	again        bool            // after a restart it is to be made once more
 	courtesy     bool            // it was taken before the restart
+	views        []view          // after a restart: the runs beside it, where they are known as they were
 }
 
 // join adds one fact to its run.
