@@ -140,7 +140,9 @@ func (r *restorer) Fact(part uint64, f *run.Fact) error {
 	if !slices.Contains(rr.traces, f.Key.Trace) {
 		rr.traces = append(rr.traces, f.Key.Trace)
 		of := besideOf{rr.tenant, f.Key.Trace}
-		r.traces[of] = append(r.traces[of], rr)
+		if beside := r.traces[of]; len(beside) < 2*runsPerTrace { // of those held, and of those let go
+			r.traces[of] = append(beside, rr)
+		}
 	}
 	return nil
 }
@@ -253,6 +255,14 @@ func (r *restorer) Drop(part uint64) error {
 	if rr := r.runs[part]; rr != nil {
 		rr.dropped = true
 		delete(r.runs, part)
+		for _, trace := range rr.traces {
+			of := besideOf{rr.tenant, trace}
+			if rest := slices.DeleteFunc(r.traces[of], func(other *restoredRun) bool { return other == rr }); len(rest) > 0 {
+				r.traces[of] = rest
+			} else {
+				delete(r.traces, of)
+			}
+		}
 	}
 	return nil
 }
@@ -685,7 +695,7 @@ func (e *Engine) tellAgain(list []letGo) {
 		en := runs[i].entry
 		en.busy--
 		for _, o := range runs[i].owed {
-			o.again = false
+			o.again, o.views = false, nil
 		}
 		if !e.outbox.waits(en.part) { // nothing of it is sent
 			e.runTaken(en)
