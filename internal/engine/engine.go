@@ -150,6 +150,9 @@ func (e *Engine) takeIn(facts []extract.Owned, key string, metadata [][]string, 
 		}
 		e.shrink(now, tally)
 	}
+	if e.held.toldBytes() > 0 { // else nothing has waited for long
+		e.yield(e.outbox.size(), now, tally)
+	}
 	e.releaseIdle()
 	waits := len(e.evicted)+len(e.lost) > 0
 	jobs, bytes = len(e.evicted)-jobs, e.held.evictedBytes-bytes

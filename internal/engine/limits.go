@@ -75,9 +75,9 @@ func (e *Engine) makeLateRoom(tally *Tally) {
 func (e *Engine) shrink(now time.Time, tally *Tally) {
 	for e.held.bytes() > e.config.heldBytes() {
 		switch {
-		case e.held.toldBytes() > e.held.lateBytes+e.held.eventBytes && e.unsecure(now):
+		case e.held.toldBytes() > e.held.lateBytes+e.held.eventBytes && e.unsecure(e.config.heldBytes(), now):
 		case e.shorten(now, tally):
-		case e.unsecure(now):
+		case e.unsecure(e.config.heldBytes(), now):
 		case e.held.strayBytes > e.held.openBytes:
 			e.decide(e.strays.byQuiet.Front().Value.(*strayTrace), now, tally)
 			tally.DecidedEarly++
@@ -108,15 +108,25 @@ func (e *Engine) shorten(now time.Time, tally *Tally) bool {
 }
 
 // yield makes room for summaries that wait for the next component, as far as
-// late windows give it: a summary that is given up is lost, and they are not.
+// late windows give it, and what is let go and told: a summary that is given up
+// is lost, and they are not.
 func (e *Engine) yield(unsent int, now time.Time, tally *Tally) {
-	for e.held.stateBytes()+unsent > e.config.Memory && e.shorten(now, tally) {
+	limit := e.config.Memory - unsent - e.held.evictedBytes
+	for e.held.bytes() > limit {
+		switch {
+		case e.held.toldBytes() > e.held.lateBytes+e.held.eventBytes && e.unsecure(limit, now):
+		case e.shorten(now, tally):
+		case e.unsecure(limit, now):
+		default: // what is to be told again after a restart does not yield
+			e.outbox.allow(max(e.config.Memory-e.config.heldBytes(), limit+unsent-e.held.bytes()))
+			return
+		}
 	}
 }
 
 // room is how many bytes summaries may take that wait.
 func (e *Engine) room() int {
-	firm := e.held.bytes() + e.held.evictedBytes - e.held.lateBytes - e.held.eventBytes
+	firm := e.held.stateBytes() + e.held.evictedBytes - e.held.lateBytes - e.held.eventBytes
 	return max(e.config.Memory-e.config.heldBytes(), e.config.Memory-firm)
 }
 
@@ -265,14 +275,14 @@ func (e *Engine) share(jobs, bytes int, now time.Time) {
 }
 
 // unsecure has what is let go and told forgotten, until a sixteenth less is held
-// than may be; the summary alone is kept, until the next component takes it or
+// than the limit; the summary alone is kept, until the next component takes it or
 // the process is killed. It reports whether there was any.
-func (e *Engine) unsecure(now time.Time) bool {
+func (e *Engine) unsecure(limit int, now time.Time) bool {
 	if e.held.toldBytes() == 0 || e.noneTold {
 		return false
 	}
 	found := false
-	target := e.config.heldBytes() - e.config.heldBytes()/16
+	target := limit - limit/16
 	for part, g := range e.letGo {
 		if e.held.bytes() <= target {
 			break
