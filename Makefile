@@ -41,6 +41,11 @@ SOAKTIME ?= 10m
 soak: build ## hostile load on the built collector for SOAKTIME (10m), its memory and limits watched
 	SOAK=$(SOAKTIME) go -C e2e test -count=1 -v -timeout 0 ./soak
 
+AGAINST ?= # another collector, to be held against
+.PHONY: speed
+speed: build ## CPU a span and spans a second of the built collector, beside those of AGAINST in turn
+	go -C e2e run ./speed $(abspath $(AGAINST)) $(CURDIR)/$(COLLECTOR)
+
 CRASH_KILLS ?= 200
 .PHONY: crash
 crash: build ## kill -9 the collector CRASH_KILLS times (200) and hold every summary against the truth
