@@ -295,6 +295,15 @@ func (e *Engine) weigh(ev *eventEntry) {
 	e.noneTold = false
 }
 
+// measureRun brings what is known of a run's size up to date, held or not.
+func (e *Engine) measureRun(en *entry) {
+	if en.isHeld() {
+		e.measure(en)
+	} else {
+		e.weighRun(en)
+	}
+}
+
 // weighRun brings what counts of a run that is let go up to date.
 func (e *Engine) weighRun(en *entry) {
 	if _, kept := e.letGo[en.part]; !kept {
@@ -347,11 +356,7 @@ func (e *Engine) taken(letters []letterTo) {
 func (e *Engine) runTaken(en *entry) {
 	before := len(en.owed)
 	en.owed = slices.DeleteFunc(en.owed, func(o *owed) bool { return !o.again })
-	if en.isHeld() {
-		e.measure(en)
-	} else {
-		e.weighRun(en)
-	}
+	e.measureRun(en)
 	if !e.settle(en.part) && before > 0 && len(en.owed) == 0 {
 		if w := e.rec(); w != nil {
 			w.Taken(en.part, en.told.Revision)

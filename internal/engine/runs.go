@@ -51,18 +51,6 @@ type entry struct {
 	keptIn  [][16]byte     // traces under which it is in tenant.kept
 }
 
-// owed is a revision that waits to be taken, and what it takes to make it again
-// as it was.
-type owed struct {
-	told, before *run.Told // before is of the revision before
-	as           run.Completion
-	run          run.Run         // as it was
-	caveats      billing.Caveats // of the run, as they were
-	again        bool            // after a restart it is to be made once more
-	courtesy     bool            // it was taken before the restart
-	views        []view          // after a restart: the runs beside it, where they are known as they were
-}
-
 // join adds one fact to its run.
 func (e *Engine) join(t *tenant, f *extract.Owned, now time.Time, tally *Tally) {
 	en := t.runs[f.Run]

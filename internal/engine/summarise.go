@@ -256,11 +256,7 @@ func (e *Engine) remember(jobs []job, now time.Time) {
 			}
 		}
 		j.entry.told = j.told
-		if j.entry.isHeld() {
-			e.measure(j.entry)
-		} else if e.log != nil {
-			e.weighRun(j.entry)
-		}
+		e.measureRun(j.entry)
 		if e.config.Events {
 			e.putIntoEvent(j.entry, &j.member, now, &e.aside)
 		}
