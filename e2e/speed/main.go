@@ -7,13 +7,11 @@
 package main
 
 import (
-	"bytes"
 	"context"
 	"flag"
 	"fmt"
 	"net/http"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"syscall"
 	"time"
@@ -21,6 +19,7 @@ import (
 	"go.opentelemetry.io/collector/pdata/pcommon"
 	"go.opentelemetry.io/collector/pdata/ptrace"
 
+	"github.com/runrollup/runrollupprocessor/e2e/internal/peer"
 	"github.com/runrollup/runrollupprocessor/internal/replay"
 )
 
@@ -85,65 +84,32 @@ func measure(binary, config string) (string, error) {
 	if err := os.WriteFile(file, []byte(config), 0o600); err != nil {
 		return "", err
 	}
-	var cmd *exec.Cmd
-	overGRPC, err := replay.FreeAddress()
-	if err != nil {
-		return "", err
-	}
-	overHTTP, err := replay.FreeAddress()
-	if err != nil {
-		return "", err
-	}
-	cmd = exec.Command(binary, "--config", file)
-	cmd.Env = append(os.Environ(), replay.GRPCVar+"="+overGRPC, replay.HTTPVar+"="+overHTTP, "SPEED_STATE="+dir)
 	ctx := context.Background()
-	url := "http://" + overHTTP + "/v1/traces"
-	p, err := replay.StartProcess(ctx, "collector", cmd, func(ctx context.Context) bool { return post(ctx, url, nil) == nil })
+	c, err := replay.Start(ctx, binary, file, "SPEED_STATE="+dir)
 	if err != nil {
 		return "", err
 	}
-	defer func() { _ = p.Kill() }() // of no effect once it has stopped
+	defer func() { _ = c.Kill() }() // of no effect once it has stopped
+	sender := peer.Client{Endpoint: c.Endpoint, HTTP: http.DefaultClient}
 	began := time.Now()
-	var m ptrace.ProtoMarshaler
 	for n := range requests {
-		body, err := m.MarshalTraces(request(n))
-		if err != nil {
-			return "", err
-		}
-		if err := post(ctx, url, body); err != nil {
+		if _, err := sender.Deliver(ctx, request(n), nil); err != nil {
 			return "", err
 		}
 	}
 	took := time.Since(began)
 	time.Sleep(settle)
-	if err := p.Stop(ctx); err != nil {
+	if err := c.Stop(ctx); err != nil {
 		return "", err
 	}
 	const spans = requests * runs * spansOfRun
-	state := cmd.ProcessState
+	state := c.State()
 	cpu := state.UserTime() + state.SystemTime()
 	memory := int64(0)
 	if usage, ok := state.SysUsage().(*syscall.Rusage); ok {
 		memory = usage.Maxrss >> 10 // KiB on Linux
 	}
 	return fmt.Sprintf("%5.2f us CPU a span, %6.0f spans a second, %4d MiB", float64(cpu.Nanoseconds())/1e3/spans, spans/took.Seconds(), memory), nil
-}
-
-func post(ctx context.Context, url string, body []byte) error {
-	req, err := http.NewRequestWithContext(ctx, http.MethodPost, url, bytes.NewReader(body))
-	if err != nil {
-		return err
-	}
-	req.Header.Set("Content-Type", "application/x-protobuf")
-	res, err := http.DefaultClient.Do(req)
-	if err != nil {
-		return err
-	}
-	defer func() { _ = res.Body.Close() }()
-	if res.StatusCode != http.StatusOK {
-		return fmt.Errorf("the collector answers %s", res.Status)
-	}
-	return nil
 }
 
 func request(n int) ptrace.Traces {

@@ -48,6 +48,17 @@ func StartProcess(ctx context.Context, what string, cmd *exec.Cmd, ready func(co
 	return p, nil
 }
 
+// State is what the system says of a process that has ended, such as the CPU
+// time that it took; nil before that.
+func (p *Process) State() *os.ProcessState {
+	select {
+	case <-p.exited:
+		return p.cmd.ProcessState
+	default:
+		return nil
+	}
+}
+
 // OnFreePort starts something again where a port that was free a moment ago
 // has been taken by another process.
 func OnFreePort[T any](start func() (T, error)) (T, error) {
